@@ -1,0 +1,71 @@
+# `make` lists the targets. Everything runs from .venv, which `make setup` builds.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+is_311 := 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+PYTHON ?= $(firstword $(foreach p,python3.11 python3 python,$(shell $(p) -c $(is_311) 2> /dev/null && echo $(p))))
+PYTEST_FLAGS ?= -n auto --maxprocesses 4 --dist worksteal
+
+bin := .venv/bin
+with_path := PATH="$$PWD/$(bin):$$PATH"
+code := $(wildcard method baselines pipelines tests)
+
+# glibc would give the big activation buffers back, and fault them in again, at every step.
+fast_malloc := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
+
+# Named after what the requirements say, not after their dates: a clone can share an environment.
+# Written last, so that an interrupted set-up leaves none and is repeated.
+installed := .venv/.installed-$(shell cat requirements/*.txt | sha256sum | cut -c 1-16)
+
+.PHONY: help setup repro test lint bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+
+setup: $(installed) ## build the environment in .venv (once; again when requirements/*.txt change)
+
+repro: setup ## train what is missing, rebuild every table and figure
+	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
+	$(with_path) python -m dvc repro
+
+test: lint ## lint, then every test, the slow ones too
+	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)
+
+lint: setup ## check style and format (ruff), and types (mypy)
+	$(bin)/python -m ruff check
+	$(bin)/python -m ruff format --check
+	$(bin)/python -m mypy $(code)
+
+bench: setup ## time the detectors on this machine
+	$(with_path) python -m pipelines.benchmark
+
+lock: setup ## compile requirements/*.in to *.txt (UPGRADE=1 takes newer versions)
+	$(call compile,boot,3.11)
+	$(call compile,main,3.11)
+	$(call compile,detectron2,3.10 --no-deps)
+
+clean: ## remove the environment, caches and checkpoints; data and results stay
+	rm -rf .venv .checkpoints .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find method baselines pipelines tests -name __pycache__ -prune -exec rm -rf {} + 2> /dev/null || true
+
+define compile
+$(bin)/python -m uv pip compile --quiet --no-header --no-annotate --generate-hashes $(if $(UPGRADE),--upgrade) \
+	--python-platform x86_64-manylinux_2_28 --python-version $(2) \
+	--output-file requirements/$(1).txt requirements/$(1).in
+endef
+
+install := $(bin)/python -m uv pip install --quiet --python $(bin)/python --require-hashes
+
+$(installed):
+	@command -v git > /dev/null || { echo "git is missing; on Debian or Ubuntu: sudo apt-get install git" >&2; exit 1; }
+	@$(or $(PYTHON),false) -c $(is_311) 2> /dev/null || { echo "Python 3.11 is missing; on Debian or Ubuntu: sudo apt-get install python3.11 python3.11-venv (or say where it is: make setup PYTHON=...)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv module is missing; on Debian or Ubuntu: sudo apt-get install python3.11-venv" >&2; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/boot.txt
+	$(install) --build-constraints requirements/main.txt -r requirements/main.txt
+	$(install) --no-deps --python-version 3.10 --target .venv/lib/python3.11/site-packages -r requirements/detectron2.txt
+	$(bin)/python -W ignore -c 'import detectron2.model_zoo, torch, torchvision; torchvision.ops.nms(torch.ones(1, 4), torch.ones(1), 0.5)'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The two papers' ideas and nothing else: no files, no pipeline, no command line."""

@@ -1,0 +1,68 @@
+"""Coding of boxes against anchors: SSD's, and the one in the scale-aware SSD's released code.
+
+Formats, areas, intersections and non-maximum suppression are torchvision's (`torchvision.ops`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_convert
+
+SSD_VARIANCES = (0.1, 0.1, 0.2, 0.2)
+"""Scale of the four offsets in SSD (Liu et al. 2016, released code)."""
+
+_LARGEST_LOG_RATIO = 4.135
+"""exp of it is 62.5: a decoded side is at most that many anchors long, as in torchvision."""
+
+
+class BoxCoding(StrEnum):
+    """How a box is written relative to its anchor."""
+
+    SSD = "ssd"
+    """Centre's offset over the anchor's side, logarithm of the sides' ratio; over the variances."""
+    SSD_UNSCALED = "ssd-unscaled"
+    """The same without the variances."""
+    CORNER = "corner"
+    """Offset of the top-left corner over the anchor's side, plain ratio of the sides."""
+
+
+def encode(boxes: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) -> Tensor:
+    """Offsets that take each anchor to its box.
+
+    Args:
+        boxes: …×4, `xyxy`, pixels, with positive sides.
+        anchors: …×4, `cxcywh`, pixels.
+        coding: how the offsets are written.
+
+    Returns:
+        …×4 offsets without a unit.
+    """
+    anchor_sides = anchors[..., 2:]
+    if coding is BoxCoding.CORNER:
+        corner = (boxes[..., :2] - (anchors[..., :2] - anchor_sides / 2)) / anchor_sides
+        return torch.cat([corner, (boxes[..., 2:] - boxes[..., :2]) / anchor_sides], dim=-1)
+    box = box_convert(boxes, "xyxy", "cxcywh")
+    offsets = torch.cat(
+        [
+            (box[..., :2] - anchors[..., :2]) / anchor_sides,
+            torch.log(box[..., 2:] / anchor_sides),
+        ],
+        dim=-1,
+    )
+    return offsets / offsets.new_tensor(SSD_VARIANCES) if coding is BoxCoding.SSD else offsets
+
+
+def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) -> Tensor:
+    """Inverse of `encode`: …×4 boxes, `xyxy`, pixels, of the same coding."""
+    anchor_sides = anchors[..., 2:]
+    if coding is BoxCoding.CORNER:
+        corner = anchors[..., :2] - anchor_sides / 2 + offsets[..., :2] * anchor_sides
+        return torch.cat([corner, corner + offsets[..., 2:] * anchor_sides], dim=-1)
+    if coding is BoxCoding.SSD:
+        offsets = offsets * offsets.new_tensor(SSD_VARIANCES)
+    centre = anchors[..., :2] + offsets[..., :2] * anchor_sides
+    half = anchor_sides * offsets[..., 2:].clamp(max=_LARGEST_LOG_RATIO).exp() / 2
+    return torch.cat([centre - half, centre + half], dim=-1)

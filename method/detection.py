@@ -1,0 +1,67 @@
+"""From class scores and decoded boxes to detections: score floor, suppression, the best so many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms, clip_boxes_to_image
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a detector says of one image, best score first."""
+
+    boxes: Tensor
+    """N×4, `xyxy`, input pixels, inside the image."""
+    scores: Tensor
+    """N, in (0, 1]."""
+    labels: Tensor
+    """N int64, in 1…C."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which candidates become detections."""
+
+    score_floor: float = 0.01
+    """Least score. The released code has 0.3, which cuts the tail of the precision-recall curve."""
+    nms_iou: float = 0.45
+    """Overlap at which the weaker of two detections of one class goes (released code: 0.3)."""
+    most: int = 100
+    """Detections kept an image; COCO's AP looks at 100 (released code: 300)."""
+    candidates: int = 1000
+    """Candidates that enter suppression, the best of them."""
+    best_class_only: bool = False
+    """One class an anchor, its best (released code), instead of every class above the floor."""
+    whole_pixels: bool = False
+    """Round boxes to whole pixels, as the released code does."""
+
+
+def select(probabilities: Tensor, boxes: Tensor, size: int, selection: Selection) -> Detections:
+    """Detections of one image.
+
+    Args:
+        probabilities: A×(C+1), background first, each row adding up to 1.
+        boxes: A×4, `xyxy`, input pixels.
+        size: side of the square input, pixels.
+        selection: the rule.
+    """
+    scores = probabilities[:, 1:]
+    if selection.best_class_only:
+        scores = scores * (probabilities.argmax(dim=1, keepdim=True) == _classes(probabilities))
+    anchor, label = torch.nonzero(scores > selection.score_floor, as_tuple=True)
+    kept_scores = scores[anchor, label]
+    if len(kept_scores) > selection.candidates:
+        kept_scores, best = kept_scores.topk(selection.candidates)
+        anchor, label = anchor[best], label[best]
+    kept_boxes = clip_boxes_to_image(boxes[anchor], (size, size))
+    if selection.whole_pixels:
+        kept_boxes = kept_boxes.round()
+    keep = batched_nms(kept_boxes, kept_scores, label, selection.nms_iou)[: selection.most]
+    return Detections(kept_boxes[keep], kept_scores[keep], label[keep] + 1)
+
+
+def _classes(probabilities: Tensor) -> Tensor:
+    return torch.arange(1, probabilities.shape[1], device=probabilities.device)

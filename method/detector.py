@@ -1,0 +1,46 @@
+"""What every detector of this project answers to, so that one trainer serves all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+from method.detection import Detections
+
+Match = TypeVar("Match")
+"""What a detector makes of the objects of one image before training."""
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """The loss of one step, term by term; the trainer adds the terms up."""
+
+    terms: dict[str, Tensor]
+    """Name to scalar."""
+    counts: dict[str, Tensor] = field(default_factory=dict)
+    """Name to scalar: how many samples took part, for the history."""
+
+
+class Detector(nn.Module, ABC, Generic[Match]):
+    """A detector that trains on square `uint8` images and finds boxes in them."""
+
+    @abstractmethod
+    def match(self, boxes: Tensor, labels: Tensor) -> Match:
+        """Assign the objects of one image to anchors.
+
+        Args:
+            boxes: N×4, `xyxy`, input pixels.
+            labels: N int64 in 1…C.
+        """
+
+    @abstractmethod
+    def losses(self, images: Tensor, matches: Sequence[Match]) -> StepLosses:
+        """Losses of a batch: images B×3×S×S `uint8`, and the match of each."""
+
+    @abstractmethod
+    def detect(self, images: Tensor) -> list[Detections]:
+        """Detections in each of B×3×S×S `uint8` images."""

@@ -1,0 +1,61 @@
+"""Which anchor answers for which object (the scale-aware SSD's released code; SSD, §2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_area, box_convert, box_iou
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Thresholds on the overlap of an anchor with an object (released code: 0.4 and 0.2)."""
+
+    positive_iou: float = 0.4
+    """An anchor with this overlap or more is positive for the object it overlaps most."""
+    fallback_iou: float = 0.2
+    """An object left without an anchor takes its best one, if that overlaps at least so much."""
+    inclusive_overlap: bool = False
+    """Add a pixel to the sides of the intersection, as the released code does."""
+
+
+def match(
+    boxes: Tensor, anchors: Tensor, matching: Matching | None = None
+) -> tuple[Tensor, Tensor]:
+    """Positive anchors of one image and the object each answers for.
+
+    Args:
+        boxes: N×4 objects, `xyxy`, pixels.
+        anchors: A×4, `cxcywh`, pixels.
+        matching: thresholds; the released code's unless given.
+
+    Returns:
+        Two int64 vectors of one length: indices of anchors, ascending and without repeats, and the
+        index of the object of each. An object whose only candidate is the better match of another
+        object left without an anchor gets none.
+    """
+    rule = matching or Matching()
+    if len(boxes) == 0:
+        nothing = torch.empty(0, dtype=torch.int64, device=anchors.device)
+        return nothing, nothing.clone()
+    overlap = _inclusive_iou if rule.inclusive_overlap else box_iou
+    iou = overlap(boxes, box_convert(anchors, "cxcywh", "xyxy"))
+    best_iou, owner = iou.max(dim=0)
+    owner[best_iou < rule.positive_iou] = -1
+    reached = torch.isin(torch.arange(len(boxes), device=iou.device), owner)
+    fallback_iou, fallback_anchor = iou.max(dim=1)
+    needs_fallback = ~reached & (fallback_iou >= rule.fallback_iou) & (fallback_iou > 0)
+    by_overlap = fallback_iou.masked_fill(~needs_fallback, -1).argsort(stable=True)
+    for item in by_overlap[len(boxes) - int(needs_fallback.sum()) :].tolist():
+        owner[fallback_anchor[item]] = item
+    matched = torch.nonzero(owner >= 0).squeeze(1)
+    return matched, owner[matched]
+
+
+def _inclusive_iou(first: Tensor, second: Tensor) -> Tensor:
+    corner = torch.maximum(first[:, None, :2], second[None, :, :2])
+    sides = (torch.minimum(first[:, None, 2:], second[None, :, 2:]) - corner + 1).clamp(min=0)
+    overlap = sides.prod(dim=-1)
+    return overlap / (box_area(first)[:, None] + box_area(second)[None] - overlap)

@@ -1,0 +1,114 @@
+"""The encoder: torchvision's MobileNet v2 cut after a block, and where its weights come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+
+LAST_BLOCK = 17
+"""Table 1 of the scale-aware SSD numbers the blocks 1…16 and calls the 17th "output"."""
+
+
+def encoder_blocks(last: int, width: float = 1.0) -> nn.Sequential:
+    """Initial convolution and blocks 1…`last`; item i of the chain is the paper's block-i.
+
+    Args:
+        last: last block kept, 1…17.
+        width: multiplier of every layer's channels.
+    """
+    if not 1 <= last <= LAST_BLOCK:
+        raise ValueError(f"MobileNet v2 has blocks 1 to {LAST_BLOCK}, not {last}")
+    return mobilenet_v2(width_mult=width).features[: last + 1]
+
+
+def out_channels(block: nn.Module) -> int:
+    """Channels of the last convolution inside `block`."""
+    return [m.out_channels for m in block.modules() if isinstance(m, nn.Conv2d)][-1]
+
+
+def initialise(module: nn.Module, seed: int, *, xavier: bool) -> None:
+    """Draw all weights anew, each from a generator that its own name and the seed determine.
+
+    Layers of the same name and shape therefore start alike in any two detectors with one seed,
+    which makes the runs of a table paired.
+
+    Args:
+        module: what to initialise.
+        seed: any integer.
+        xavier: Xavier's uniform law (§5.1) instead of He's normal one.
+    """
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=7).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest))
+            if xavier:
+                nn.init.xavier_uniform_(layer.weight, generator=generator)
+            else:
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+
+
+def load_torchvision(encoder: nn.Sequential) -> None:
+    """ImageNet weights as torchvision publishes them, downloaded on first use."""
+    weights = MobileNet_V2_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
+    own = encoder.state_dict()
+    encoder.load_state_dict({name: weights[f"features.{name}"] for name in own})
+
+
+def load_folded(
+    encoder: nn.Sequential, layers: Mapping[str, NDArray[np.float32]], images: Tensor
+) -> None:
+    """Weights with the batch norms folded in, given back batch norms that do nothing yet.
+
+    Each batch norm is set, layer by layer, to the statistics that `images` produce at its input,
+    with a scale and shift that undo its normalisation and add the folded bias: the encoder computes
+    what the folded one does, and trains like any other.
+
+    Args:
+        encoder: `encoder_blocks` of width 1.
+        layers: `NN.….weight` and `NN.….bias` in network order, weights O×I×H×W.
+        images: B×3×S×S, normalised as the weights expect.
+
+    Raises:
+        ValueError: a layer is missing or has another shape.
+    """
+    by_number = {name.split(".")[0] + name[name.rindex(".") :]: v for name, v in layers.items()}
+    modules = list(encoder.modules())
+    norms = [module for module in modules if isinstance(module, nn.BatchNorm2d)]
+    convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
+    hooks = []
+    for number, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
+        weight = by_number.get(f"{number:02d}.weight")
+        bias = by_number.get(f"{number:02d}.bias")
+        if weight is None or bias is None or weight.shape != convolution.weight.shape:
+            found = "nothing" if weight is None else f"a weight of {weight.shape}"
+            raise ValueError(f"layer {number:02d} needs {tuple(convolution.weight.shape)}: {found}")
+        convolution.weight.data.copy_(torch.from_numpy(weight))
+        hooks.append(norm.register_forward_pre_hook(_undo_normalisation(torch.from_numpy(bias))))
+    training = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        encoder(images)
+    encoder.train(training)
+    for hook in hooks:
+        hook.remove()
+
+
+def _undo_normalisation(bias: Tensor) -> Callable[[nn.BatchNorm2d, tuple[Tensor]], None]:
+    def hook(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
+        variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
+        norm.running_mean = mean
+        norm.running_var = variance
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.copy_(bias + mean)
+
+    return hook

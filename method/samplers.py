@@ -1,0 +1,94 @@
+"""Which negative anchors enter the loss: hard-negative mining and dynamic negative sampling (§3.3).
+
+Every sampler keeps all positives and answers with a mask over the negatives it adds to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+
+class Sampler(StrEnum):
+    """The rows of the scale-aware SSD's Table 7."""
+
+    BASIC = "basic"
+    """The three times as many negatives as positives with the highest loss."""
+    ONE_TO_ONE = "1:1"
+    """As many negatives as positives, those with the highest loss."""
+    DNS = "dns"
+    """Dynamic negative sampling: every negative that is classified as an object."""
+
+
+_RATIOS = {Sampler.BASIC: 3, Sampler.ONE_TO_ONE: 1}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampler, and how the released code departs from the text."""
+
+    sampler: Sampler = Sampler.BASIC
+    over_batch: bool = False
+    """Mine over all images of the batch together, as the released code does, not image by image."""
+    limit: int | None = None
+    """At most so many samples in a batch, negatives being cut (released code: 10,000)."""
+
+
+def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tensor:
+    """Negatives that enter the loss.
+
+    Args:
+        logits: B×A×(C+1) class scores before the softmax, background first.
+        labels: B×A int64 in 0…C, 0 for background.
+        sampling: the rule.
+
+    Returns:
+        B×A mask, true only where `labels` is 0. Where neither a positive nor such a negative is
+        left in the whole batch, all negatives, so that the loss is defined.
+    """
+    positive = labels > 0
+    scores = logits.detach().float()
+    background_loss = -torch.log_softmax(scores, dim=-1)[..., 0]
+    if sampling.sampler is Sampler.DNS:
+        negatives = misclassified_negatives(scores, positive)
+    else:
+        ratio = _RATIOS[sampling.sampler]
+        negatives = hardest_negatives(background_loss, positive, ratio, sampling.over_batch)
+    if sampling.limit is not None:
+        negatives = _hardest(background_loss, negatives, sampling.limit - positive.sum())
+    return torch.where((positive | negatives).any(), negatives, ~positive)
+
+
+def misclassified_negatives(scores: Tensor, positive: Tensor) -> Tensor:
+    """Dynamic negative sampling: negatives whose highest score (B×A×(C+1)) is not background's."""
+    return ~positive & (scores[..., 1:].amax(dim=-1) > scores[..., 0])
+
+
+def hardest_negatives(
+    background_loss: Tensor, positive: Tensor, ratio: int, over_batch: bool = False
+) -> Tensor:
+    """The `ratio` times as many negatives as positives with the highest loss.
+
+    Args:
+        background_loss: B×A, loss of each anchor if it is background.
+        positive: B×A mask.
+        ratio: negatives for each positive.
+        over_batch: count and rank over all images together.
+    """
+    if over_batch:
+        return _hardest(background_loss, ~positive, ratio * positive.sum())
+    pairs = zip(background_loss, positive, strict=True)
+    return torch.stack([_hardest(loss, ~taken, ratio * taken.sum()) for loss, taken in pairs])
+
+
+def _hardest(loss: Tensor, candidates: Tensor, count: Tensor) -> Tensor:
+    """Mask of the `count` candidates with the highest loss; equal losses keep their order."""
+    order = (
+        loss.masked_fill(~candidates, -torch.inf).flatten().argsort(descending=True, stable=True)
+    )
+    chosen = torch.zeros_like(candidates).flatten()
+    chosen[order] = torch.arange(len(order), device=order.device) < count
+    return chosen.view_as(candidates) & candidates

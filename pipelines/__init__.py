@@ -1,0 +1,1 @@
+"""The stages: thin programs that read parameters and files, call `method`, and write files."""

@@ -1,0 +1,204 @@
+"""Data sets by name: `scenes`, `laboro`, `laboro-mosaics`, or a folder in COCO form."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.data.coco import read_coco
+from pipelines.data.mosaic import MosaicSource, mosaic, seeded_order
+from pipelines.data.sources import FolderSource, ImageSource, ScenesSource
+from pipelines.errors import UserError, note
+
+Report = Callable[[str], None]
+
+NAMES = ("scenes", "laboro-mosaics", "laboro")
+ROOT_VARIABLE = "DETECTION_DATA"
+DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Beside the repository."""
+
+TRAIN_FILES = ("train.json", "train2017.json", "instances_train2017.json")
+VAL_FILES = ("val.json",)
+TEST_FILES = ("test.json", "val2017.json", "instances_val2017.json")
+"""COCO's val2017 is what its papers test on; a validation split is taken from train."""
+
+_SCENE_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True)
+class ScenesSpec:
+    """How many scenes to draw for each split, their side in pixels (128 to 1024), and the seed.
+
+    The scenes of one split do not change with the numbers of the others.
+    """
+
+    train: int = 96
+    val: int = 16
+    test: int = 48
+    size: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {"train": self.train, "val": self.val, "test": self.test}
+        for split, count in counts.items():
+            if not 1 <= count <= _SCENE_BLOCK:
+                raise UserError(f"scenes: {split} = {count} is not a number of images from 1")
+        if not 128 <= self.size <= 1024:
+            raise UserError(f"scenes: size {self.size} is outside 128 to 1024 px")
+        if self.seed < 0:
+            raise UserError(f"scenes: seed {self.seed} is negative; give 0 or more")
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """Which data set to open, and how.
+
+    name: one of NAMES, or the path of a folder with images/ and annotations/<split>.json.
+    root: the folder that holds the named data sets; if None, the environment variable
+        DETECTION_DATA, else ../shared/data beside the repository.
+    validation_fraction: share of the train images (0 to below 1) that becomes `val` where the
+        set has none; with 0 there is no `val`.
+    split_seed: chooses those images.
+    drop_broken: leave out broken boxes and report them, rather than stop.
+    tile: side in pixels of an image in laboro-mosaics; mosaic_seed: how they are grouped.
+    """
+
+    name: str
+    root: str | None = None
+    validation_fraction: float = 0.15
+    split_seed: int = 0
+    drop_broken: bool = False
+    tile: int = 256
+    mosaic_seed: int = 0
+    scenes: ScenesSpec = field(default_factory=ScenesSpec)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation_fraction < 1:
+            raise UserError(
+                f"validation_fraction {self.validation_fraction} is not a share from 0 to below 1"
+            )
+        if self.tile < 1:
+            raise UserError(f"tile {self.tile} is not a number of pixels; give 1 or more")
+        if min(self.split_seed, self.mosaic_seed) < 0:
+            raise UserError("split_seed and mosaic_seed must not be negative; give 0 or more")
+
+
+def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, ImageSource]:
+    """The splits of a data set, in the order train, val (if any), test.
+
+    Annotations are read and checked here; images are decoded one by one on use.
+    Raises UserError if the name is unknown, or the data are not found or broken.
+    """
+    if spec.name == "scenes":
+        return _open_scenes(spec.scenes)
+    if spec.name == "laboro":
+        return dict(_open_folder(_named_folder(spec, "laboro_tomato"), spec, report))
+    if spec.name == "laboro-mosaics":
+        singles = _open_folder(_named_folder(spec, "laboro_tomato"), spec, report)
+        return {name: _mosaic(name, single, spec, report) for name, single in singles.items()}
+    folder = Path(spec.name).expanduser()
+    if folder.is_dir():
+        return dict(_open_folder(folder, spec, report))
+    if len(folder.parts) > 1 or spec.name.startswith((".", "~")):
+        raise UserError(f"{folder}: no such data set folder; correct the path")
+    raise UserError(
+        f"unknown data set {spec.name!r}; give one of {', '.join(NAMES)}, or the path of a folder "
+        "with images/ and annotations/train.json and test.json"
+    )
+
+
+def data_root(root: str | None = None) -> Path:
+    """The folder of the named data sets: this one if given, else as DatasetSpec says."""
+    return Path(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
+
+
+def _open_scenes(spec: ScenesSpec) -> dict[str, ImageSource]:
+    counts = {"train": spec.train, "val": spec.val, "test": spec.test}
+    return {
+        split: ScenesSource(spec.seed, block * _SCENE_BLOCK, count, spec.size)
+        for block, (split, count) in enumerate(counts.items())
+    }
+
+
+def _named_folder(spec: DatasetSpec, folder_name: str) -> Path:
+    folder = data_root(spec.root) / folder_name
+    if not folder.is_dir():
+        raise UserError(
+            f"data set {spec.name!r}: no folder {folder}; set {ROOT_VARIABLE} to the folder that "
+            f"holds {folder_name}, or use the data set 'scenes', which needs nothing"
+        )
+    return folder
+
+
+def _open_folder(folder: Path, spec: DatasetSpec, report: Report) -> dict[str, FolderSource]:
+    """The splits of a COCO folder; `val` is taken from train where the folder has none."""
+    image_dir = folder / "images"
+    files = {
+        "train": _annotation_file(folder, TRAIN_FILES),
+        "val": _optional_file(folder, VAL_FILES),
+        "test": _annotation_file(folder, TEST_FILES),
+    }
+    sources = {
+        name: FolderSource(
+            read_coco(file, image_dir, drop_broken=spec.drop_broken, report=report), image_dir
+        )
+        for name, file in files.items()
+        if file is not None
+    }
+    for name, source in sources.items():
+        if source.split.categories != sources["train"].split.categories:
+            raise UserError(
+                f"{files[name]}: has other categories than {files['train']}; "
+                "give both the same ids and names"
+            )
+    _report_shared_images(sources, folder, report)
+    if "val" in sources or spec.validation_fraction == 0:
+        return sources
+    train, val = _split_off(sources["train"], spec.validation_fraction, spec.split_seed, folder)
+    return {"train": train, "val": val, "test": sources["test"]}
+
+
+def _optional_file(folder: Path, names: Sequence[str]) -> Path | None:
+    paths = (folder / "annotations" / name for name in names)
+    return next((path for path in paths if path.exists()), None)
+
+
+def _annotation_file(folder: Path, names: Sequence[str]) -> Path:
+    found = _optional_file(folder, names)
+    if found is None:
+        raise UserError(
+            f"{folder / 'annotations' / names[0]}: no such file, nor {' nor '.join(names[1:])}; "
+            "put the split's COCO json there"
+        )
+    return found
+
+
+def _report_shared_images(sources: dict[str, FolderSource], folder: Path, report: Report) -> None:
+    train = {image.file_name for image in sources["train"].split.images}
+    for name, source in sources.items():
+        shared = train & {image.file_name for image in source.split.images}
+        if name != "train" and shared:
+            report(f"{folder}: {len(shared)} images of {name} are in train too: {min(shared)!r}")
+
+
+def _split_off(
+    source: FolderSource, fraction: float, seed: int, folder: Path
+) -> tuple[FolderSource, FolderSource]:
+    """Two sources with 1 - fraction and fraction of the images, the second one rounded, from 1."""
+    count = len(source.split.images)
+    taken = max(1, math.floor(count * fraction + 0.5))
+    order = seeded_order(count, seed)
+    parts = [source.split.subset(part) for part in (order[taken:], order[:taken])]
+    if not all(part.annotations for part in parts):
+        raise UserError(
+            f"{folder}: {count} train images are too few to take a val split with boxes from; "
+            "add annotations/val.json or set validation_fraction to 0"
+        )
+    rest, chosen = (FolderSource(part, source.image_dir) for part in parts)
+    return rest, chosen
+
+
+def _mosaic(name: str, source: ImageSource, spec: DatasetSpec, report: Report) -> MosaicSource:
+    order = seeded_order(len(source.split.images), spec.mosaic_seed)
+    return mosaic(source, spec.tile, order, report=lambda message: report(f"{name}: {message}"))

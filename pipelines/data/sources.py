@@ -1,0 +1,81 @@
+"""Where images with boxes come from: the one interface that preparation reads, and its forms."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.data import scenes
+from pipelines.data.images import load_image
+from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
+
+
+class ImageSource(Protocol):
+    """A split's annotations, and its images one at a time."""
+
+    @property
+    def split(self) -> CocoSplit:
+        """The annotations, in the pixel frame of the images that `image` returns."""
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Pixels of split.images[index]: uint8 RGB of shape (height, width, 3).
+
+        Raises UserError if the image cannot be had.
+        """
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Image files in a folder; each call of `image` decodes and checks one file."""
+
+    split: CocoSplit
+    image_dir: Path
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Decode split.images[index]; see load_image for the checks."""
+        record = self.split.images[index]
+        return load_image(self.image_dir / record.file_name, record)
+
+
+@dataclass(frozen=True)
+class ScenesSource:
+    """Drawn scenes number `first` to `first + count - 1` of a seed, size x size pixels each.
+
+    All are drawn once, at the first use, and kept (3 · size² bytes each).
+    """
+
+    seed: int
+    first: int
+    count: int
+    size: int
+
+    @cached_property
+    def _scenes(self) -> tuple[scenes.Scene, ...]:
+        numbers = range(self.first, self.first + self.count)
+        return tuple(scenes.draw_scene(self.seed, number, self.size) for number in numbers)
+
+    @cached_property
+    def split(self) -> CocoSplit:
+        """Category id k is scenes.CLASSES[k - 1]; image ids count from 1."""
+        images = tuple(
+            ImageRecord(index + 1, f"scene-{self.first + index:07d}.png", self.size, self.size)
+            for index in range(self.count)
+        )
+        categories = tuple(Category(k, name) for k, name in enumerate(scenes.CLASSES, start=1))
+        objects = (
+            (image.id, int(class_index) + 1, [float(value) for value in box])
+            for image, scene in zip(images, self._scenes, strict=True)
+            for box, class_index in zip(scene.boxes, scene.classes, strict=True)
+        )
+        annotations = tuple(
+            Annotation(number, image_id, category_id, (x, y, w, h), 0, w * h)
+            for number, (image_id, category_id, (x, y, w, h)) in enumerate(objects, start=1)
+        )
+        return CocoSplit(images, categories, annotations)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Pixels of scene `first + index`, uint8 (size, size, 3)."""
+        return self._scenes[index].image

@@ -1,0 +1,39 @@
+"""Errors meant for the person at the command line, and how programs end on them."""
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """One clear line that says what is wrong, where, and how to mend it."""
+
+
+def note(message: str) -> None:
+    """Tell the user one line on stderr: something was repaired, dropped or left over."""
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+def _exit_on_sigterm(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signum)
+
+
+def run_cli(main: Callable[[], None]) -> None:
+    """Run a command-line program's body.
+
+    A UserError is printed to stderr as one line and the program exits with code 2; Ctrl-C exits
+    with 130 and one line. SIGTERM raises SystemExit(143), so that clean-up code runs.
+    """
+    before = signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    try:
+        main()
+    except UserError as error:
+        print("error: " + " ".join(str(error).splitlines()), file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)

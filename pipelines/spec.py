@@ -1,0 +1,179 @@
+"""The specification of a run: everything that changes its result, typed, frozen, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, get_args, get_origin, get_type_hints
+
+from method.samplers import Sampler
+from pipelines.errors import UserError
+
+
+class DetectorName(StrEnum):
+    """Every detector a run can train."""
+
+    SCALE_AWARE_SSD = "scale-aware-ssd"
+    """Heads on blocks 5 and 8 of MobileNet v2."""
+    SSD_MOBILENET_V2 = "ssd-mobilenet-v2"
+    """The same SSD with the original heads, on block 14 and the last."""
+
+
+class Precision(StrEnum):
+    """Arithmetic of the network; losses are always float32."""
+
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class Schedule(StrEnum):
+    """How the learning rate falls."""
+
+    STEP = "step"
+    """A tenth at half and again at 90 % of the iterations (the scale-aware SSD's released code)."""
+    COSINE = "cosine"
+    """To zero along half a cosine."""
+
+
+class Released(StrEnum):
+    """What the scale-aware SSD's released code does otherwise than its text: one switch each."""
+
+    SOFTMAX_TWICE = "softmax-twice"
+    """Cross-entropy on probabilities, so that a softmax is applied twice."""
+    MINE_OVER_BATCH = "mine-over-batch"
+    """Negatives are mined over all images of a batch together."""
+    SAMPLE_LIMIT = "sample-limit"
+    """At most 10,000 samples a batch."""
+    CORNER_CODING = "corner-coding"
+    """Boxes coded by their corner and plain ratios of sides."""
+    NO_VARIANCES = "no-variances"
+    """SSD's coding without its variances."""
+    INCLUSIVE_OVERLAP = "inclusive-overlap"
+    """A pixel is added to the overlap when anchors are matched."""
+    SCORE_FLOOR = "score-floor"
+    """Detections below 0.3 are dropped, at most 300 kept, one class an anchor, NMS at 0.3."""
+    WHOLE_PIXELS = "whole-pixels"
+    """Detected boxes are rounded to whole pixels."""
+
+
+def _explained(text: str, default: Any) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training of one detector. Two runs with equal specifications are the same run."""
+
+    profile: str = _explained("which study the run belongs to", "quick")
+    dataset: str = _explained("a data set's name, or the folder of one in COCO form", "scenes")
+    input_size: int = _explained("side of the square network input, pixels", 256)
+    detector: DetectorName = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
+    attach: tuple[int, ...] | None = _explained(
+        "the two MobileNet v2 blocks that carry a head; the detector's own unless given", None
+    )
+    anchors: tuple[float, ...] = _explained(
+        "side of each head's square anchor, pixels of a 512x512 input", (25.0, 38.0, 58.0, 87.0)
+    )
+    class_weights: tuple[float, ...] | None = _explained(
+        "weight of each class in the classification loss; all 1 unless given", None
+    )
+    sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
+    width: float = _explained("multiplier of the network's channels", 1.0)
+    init: str = _explained(
+        "the encoder's first weights: none, torchvision, or a .npz of folded ImageNet weights",
+        "none",
+    )
+    released: tuple[Released, ...] = _explained(
+        "what to do as the released code does, not as the paper says", ()
+    )
+    iterations: int = _explained("training steps", 600)
+    batch_size: int = _explained("images a step", 8)
+    learning_rate: float = _explained("Adam's learning rate at its height", 1e-3)
+    weight_decay: float = _explained("decoupled weight decay", 1e-3)
+    warmup: int = _explained("steps over which the learning rate rises", 20)
+    schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
+    precision: Precision = _explained("arithmetic of the network", Precision.BF16)
+    seed: int = _explained("fixes the first weights and the order of the images", 0)
+    validate_every: int = _explained("steps between validations; 0 for none", 0)
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "iterations", "batch_size", "learning_rate", "width"):
+            _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
+        for name in ("seed", "weight_decay", "warmup", "validate_every"):
+            _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
+        _require(self.input_size % 64 == 0, "input_size", "must divide by 64", self.input_size)
+        _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)
+        for name in ("anchors", "class_weights"):
+            values = getattr(self, name) or ()
+            _require(all(v > 0 for v in values), name, "must be above 0", values)
+        if self.attach is not None:
+            ordered = len(self.attach) == 2 and 0 < self.attach[0] < self.attach[1] <= 17
+            _require(ordered, "attach", "must be two blocks of 1 to 17 in order", self.attach)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that two specifications share only if they are equal."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in `run.json`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str) -> RunSpec:
+        """Read a specification.
+
+        Args:
+            values: field to value; anchors and class weights may be written `25/38/58/87`.
+            where: file and place, for the message.
+
+        Raises:
+            UserError: an unknown field, or a value that is none of the right ones.
+        """
+        hints = get_type_hints(cls)
+        unknown = sorted(set(values) - set(hints))
+        if unknown:
+            known = ", ".join(f.name for f in fields(cls))
+            raise UserError(f"{where}: no parameter {unknown[0]!r}; there are {known}")
+        try:
+            return cls(**{k: _convert(v, hints[k], k) for k, v in values.items()})
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from None
+
+
+def _require(holds: bool, name: str, rule: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} {rule}, not {value}")
+
+
+def _convert(value: Any, kind: Any, name: str) -> Any:
+    """`value` as `kind`, one of the types that stand in `RunSpec`."""
+    options = get_args(kind)
+    if type(None) in options:
+        return None if value in (None, "none") else _convert(value, options[0], name)
+    if get_origin(kind) is tuple:
+        if isinstance(value, str):
+            value = [part for part in value.split("/") if part]
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name} must be a list, such as [1, 4, 3.7], not {value!r}")
+        return tuple(_convert(item, options[0], name) for item in value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if value not in list(kind):
+            raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}")
+        return kind(value)
+    if kind is str:
+        return str(value)
+    try:
+        number = kind(value)
+        if not math.isfinite(number) or (kind is int and number != float(value)):
+            raise ValueError
+    except (TypeError, ValueError):
+        noun = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} must be {noun}, not {value!r}") from None
+    return number

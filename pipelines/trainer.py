@@ -1,0 +1,229 @@
+"""The training loop of the project's own detectors.
+
+The order of the images is a function of the seed and the step alone, so that a run can stop at any
+step and go on as if it had not, and so that two detectors with one seed see the same batches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from method.detector import Detector, Match
+from pipelines.errors import UserError
+from pipelines.spec import Precision, RunSpec, Schedule
+
+LOG_EVERY = 10
+CHECKPOINT_SECONDS = 20.0
+
+Validation = Callable[[], dict[str, float]]
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; a checkpoint holds it."""
+
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    """Time spent in training steps, over all starts of the run."""
+
+
+@dataclass(frozen=True)
+class TrainingImages(Generic[Match]):
+    """The training set: pixels as they lie on disk, and what the detector made of the objects."""
+
+    pixels: NDArray[np.uint8]
+    """N×S×S×3 `uint8`."""
+    matches: Sequence[Match]
+
+
+def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int]:
+    """Images of one step (from 0), without going through the steps before it."""
+    epoch, start = divmod(step * batch_size, count)
+    indices: list[int] = []
+    while len(indices) < batch_size:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        order = torch.randperm(count, generator=generator).tolist()
+        indices += order[start : start + batch_size - len(indices)]
+        epoch, start = epoch + 1, 0
+    return indices
+
+
+def learning_rate(spec: RunSpec, step: int) -> float:
+    """Learning rate of one step (from 0): a linear rise, then the schedule."""
+    if step < spec.warmup:
+        return spec.learning_rate * (step + 1) / (spec.warmup + 1)
+    done = step / spec.iterations
+    if spec.schedule is Schedule.STEP:
+        return spec.learning_rate * 0.1 ** ((done >= 0.5) + (done >= 0.9))
+    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def to_batch(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """B×S×S×3 `uint8` pixels as a B×3×S×S tensor in channels-last order, without a copy on CPU."""
+    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """The network's arithmetic; parameters stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)
+
+
+def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay, in one fused kernel."""
+    return torch.optim.AdamW(
+        detector.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
+    )
+
+
+def training_step(
+    detector: Detector[Match],
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    matches: Sequence[Match],
+    precision: Precision,
+) -> dict[str, Tensor]:
+    """Forward, backward and update; the losses and counts of the step, detached."""
+    with autocast(precision, images.device):
+        losses = detector.losses(images, matches)
+    total = torch.stack(list(losses.terms.values())).sum()
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    optimizer.step()
+    values = {"loss": total, **losses.terms, **losses.counts}
+    return {name: value.detach() for name, value in values.items()}
+
+
+def train(
+    detector: Detector[Match],
+    data: TrainingImages[Match],
+    spec: RunSpec,
+    *,
+    device: torch.device,
+    checkpoint: Checkpoint | None = None,
+    validate: Validation | None = None,
+    label: str = "train",
+) -> Progress:
+    """Train to the last step, from the checkpoint if there is one.
+
+    Args:
+        detector: on `device`, in channels-last order.
+        data: the training set.
+        spec: steps, batch, optimiser, precision, seed.
+        device: where the network runs.
+        checkpoint: where the state is kept every twenty seconds.
+        validate: called every `spec.validate_every` steps and at the end; its figures enter the
+            history.
+        label: name on the progress bar.
+
+    Raises:
+        UserError: the loss is not finite.
+    """
+    optimizer = make_optimizer(detector, spec)
+    progress = checkpoint.load(detector, optimizer) if checkpoint else Progress()
+    detector.train()
+    window: list[dict[str, Tensor]] = []
+    saved = time.monotonic()
+    bar = tqdm(total=spec.iterations, initial=progress.step, desc=label, unit="step")
+    with bar:
+        while progress.step < spec.iterations:
+            began = time.perf_counter()
+            rate = learning_rate(spec, progress.step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            indices = batch_indices(len(data.pixels), spec.batch_size, spec.seed, progress.step)
+            images = to_batch(data.pixels[indices], device)
+            matches = [data.matches[i] for i in indices]
+            window.append(training_step(detector, optimizer, images, matches, spec.precision))
+            progress.step += 1
+            bar.update()
+            last = progress.step == spec.iterations
+            if progress.step % LOG_EVERY == 0 or last:
+                row = _log_row(window, progress.step, rate, spec)
+                window.clear()
+                progress.history.append(row)
+                speed = spec.batch_size * (bar.format_dict["rate"] or 0)
+                bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
+            progress.seconds += time.perf_counter() - began
+            due = spec.validate_every and progress.step % spec.validate_every == 0
+            if validate and (due or (last and spec.validate_every)):
+                progress.history.append({"step": progress.step, **validate()})
+                detector.train()
+            if checkpoint and not window and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                checkpoint.save(detector, optimizer, progress)
+                saved = time.monotonic()
+    return progress
+
+
+def _log_row(
+    window: Sequence[dict[str, Tensor]], step: int, rate: float, spec: RunSpec
+) -> dict[str, float]:
+    means = {
+        name: float(torch.stack([values[name].float() for values in window]).mean())
+        for name in window[0]
+    }
+    if not math.isfinite(means["loss"]):
+        terms = ", ".join(f"{name} {value:g}" for name, value in means.items())
+        raise UserError(
+            f"the loss is not finite at step {step} ({terms}): try a learning_rate below "
+            f"{spec.learning_rate:g} or precision fp32"
+        )
+    return {"step": step, "learning_rate": rate, **means}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State of an unfinished run on disk, replaced as a whole at each save."""
+
+    path: Path
+    key: str
+    """State saved under another key (another specification or other code) is not used."""
+
+    def save(
+        self, detector: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+    ) -> None:
+        """Write the state beside the last one, then take its place."""
+        state: dict[str, Any] = {
+            "key": self.key,
+            "detector": detector.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": progress.step,
+            "history": progress.history,
+            "seconds": progress.seconds,
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+
+    def load(self, detector: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        """Restore the state, if there is one of this key; else a beginning."""
+        if not self.path.exists():
+            return Progress()
+        device = next(detector.parameters()).device
+        state = torch.load(self.path, map_location=device, weights_only=True)
+        if state["key"] != self.key:
+            return Progress()
+        detector.load_state_dict(state["detector"])
+        optimizer.load_state_dict(state["optimizer"])
+        return Progress(state["step"], state["history"], state["seconds"])
+
+    def remove(self) -> None:
+        """Forget the state; the run is complete."""
+        self.path.unlink(missing_ok=True)

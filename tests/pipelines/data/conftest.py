@@ -1,0 +1,90 @@
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.data.coco import CocoSplit, read_coco
+from pipelines.data.sources import FolderSource
+
+CONTENT: dict[str, Any] = {
+    "images": [
+        {"id": 4, "file_name": "b.png", "width": 40, "height": 20},
+        {"id": 3, "file_name": "a.png", "width": 20, "height": 30},
+    ],
+    "categories": [{"id": 7, "name": "ripe"}, {"id": 2, "name": "unripe"}],
+    "annotations": [
+        {"id": 12, "image_id": 4, "category_id": 7, "bbox": [10, 5, 20, 10], "iscrowd": 0},
+        {"id": 11, "image_id": 3, "category_id": 2, "bbox": [0, 0, 20, 30], "area": 500},
+        {"id": 13, "image_id": 4, "category_id": 2, "bbox": [0, 0, 40, 20], "iscrowd": 1},
+    ],
+}
+
+
+@dataclass
+class Folder:
+    """A small COCO folder whose json tests alter before they read it."""
+
+    path: Path
+    content: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(CONTENT))
+    reports: list[str] = field(default_factory=list)
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def json(self) -> Path:
+        return self.path / "annotations" / "train.json"
+
+    def read(self, **options: Any) -> CocoSplit:
+        self.json.write_text(json.dumps(self.content))
+        return read_coco(self.json, self.images, report=self.reports.append, **options)
+
+    def source(self, **options: Any) -> FolderSource:
+        return FolderSource(self.read(**options), self.images)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "set")
+    folder.images.mkdir(parents=True)
+    folder.json.parent.mkdir()
+    for number, image in enumerate(folder.content["images"]):
+        pixels = np.full((image["height"], image["width"], 3), (number * 60, 100, 200), np.uint8)
+        Image.fromarray(pixels).save(folder.images / image["file_name"])
+    return folder
+
+
+@pytest.fixture
+def write_set(tmp_path: Path) -> Callable[..., Path]:
+    """Write a COCO folder of 8x8 images, one box each, `counts` images by annotation file."""
+
+    def write(**counts: int) -> Path:
+        root = tmp_path / "coco"
+        (root / "images").mkdir(parents=True)
+        (root / "annotations").mkdir()
+        for name, count in counts.items():
+            files = [f"{name}-{k}.png" for k in range(count)]
+            content = {
+                "images": [
+                    {"id": k, "file_name": file, "width": 8, "height": 8}
+                    for k, file in enumerate(files)
+                ],
+                "categories": [{"id": 1, "name": "fruit"}],
+                "annotations": [
+                    {"id": k + 1, "image_id": k, "category_id": 1, "bbox": [1, 1, 4, 4]}
+                    for k in range(count)
+                ],
+            }
+            for file in files:
+                Image.new("RGB", (8, 8)).save(root / "images" / file)
+            (root / "annotations" / f"{name}.json").write_text(json.dumps(content))
+        return root
+
+    return write

@@ -1,0 +1,258 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from pipelines.data.mosaic import MosaicSource
+from pipelines.data.prepared import load_prepared, prepare
+from pipelines.data.registry import DEFAULT_ROOT, DatasetSpec, ScenesSpec, data_root, open_dataset
+from pipelines.data.scenes import CLASSES, draw_scene
+from pipelines.data.sources import ImageSource
+from pipelines.errors import UserError
+
+LABORO = data_root() / "laboro_tomato"
+needs_laboro = pytest.mark.skipif(not LABORO.is_dir(), reason=f"no {LABORO}")
+
+
+def ignore(message: str) -> None:
+    """Take a report and do nothing."""
+
+
+def sizes(sources: dict[str, ImageSource]) -> dict[str, int]:
+    return {name: len(source.split.images) for name, source in sources.items()}
+
+
+def file_names(source: ImageSource) -> set[str]:
+    return {image.file_name for image in source.split.images}
+
+
+# ---- names and places
+
+
+def test_unknown_name_lists_the_right_ones():
+    with pytest.raises(
+        UserError, match=r"unknown data set 'coco'; give one of scenes, laboro-mosaics, laboro, or"
+    ):
+        open_dataset(DatasetSpec("coco"))
+
+
+@pytest.mark.parametrize("path", ["no/such", "./such", "/such", "~/no-such-folder"])
+def test_missing_path(path):
+    with pytest.raises(UserError, match=r"such.*: no such data set folder; correct the path"):
+        open_dataset(DatasetSpec(path))
+
+
+@pytest.mark.parametrize("name", ["laboro", "laboro-mosaics"])
+@pytest.mark.parametrize("by", ["parameter", "variable"])
+def test_missing_set_names_variable_folder_and_the_way_out(tmp_path, monkeypatch, name, by):
+    monkeypatch.setenv("DETECTION_DATA", str(tmp_path / "variable"))
+    root = str(tmp_path / "parameter") if by == "parameter" else None
+    with pytest.raises(UserError) as caught:
+        open_dataset(DatasetSpec(name, root=root))
+    assert str(caught.value) == (
+        f"data set {name!r}: no folder {tmp_path / by / 'laboro_tomato'}; set DETECTION_DATA to "
+        "the folder that holds laboro_tomato, or use the data set 'scenes', which needs nothing"
+    )
+
+
+def test_default_root_is_beside_the_repository(monkeypatch, request):
+    monkeypatch.delenv("DETECTION_DATA", raising=False)
+    assert data_root() == request.config.rootpath.parent / "shared" / "data"
+    monkeypatch.setattr("pipelines.data.registry.DEFAULT_ROOT", DEFAULT_ROOT / "none")
+    with pytest.raises(UserError, match=str(DEFAULT_ROOT / "none" / "laboro_tomato")):
+        open_dataset(DatasetSpec("laboro"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("validation_fraction", 1.0),
+        ("validation_fraction", -0.1),
+        ("validation_fraction", float("nan")),
+        ("tile", 0),
+        ("split_seed", -1),
+        ("mosaic_seed", -1),
+    ],
+)
+def test_odd_specification(option, value):
+    with pytest.raises(UserError, match=option):
+        DatasetSpec("laboro", **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("train", 0), ("val", -1), ("size", 100), ("size", 2000), ("seed", -1)]
+)
+def test_odd_scenes(option, value):
+    with pytest.raises(UserError, match=option):
+        ScenesSpec(**{option: value})
+
+
+# ---- COCO folders
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("train2017", "val2017")])
+def test_folder_without_val(write_set, train, test):
+    root = write_set(**{train: 20, test: 5})
+    sources = open_dataset(DatasetSpec(str(root)))
+    assert list(sources) == ["train", "val", "test"]
+    assert sizes(sources) == {"train": 17, "val": 3, "test": 5}
+    both = file_names(sources["train"]) | file_names(sources["val"])
+    assert both == {f"{train}-{k}.png" for k in range(20)}
+    for source in sources.values():
+        assert len(source.split.annotations) == len(source.split.images)
+        assert source.image(0).shape == (8, 8, 3)
+
+
+def test_the_validation_split_is_fixed_by_its_seed(write_set):
+    root = str(write_set(train=20, test=1))
+    val = file_names(open_dataset(DatasetSpec(root))["val"])
+    assert file_names(open_dataset(DatasetSpec(root))["val"]) == val
+    assert file_names(open_dataset(DatasetSpec(root, split_seed=1))["val"]) != val
+
+
+def test_no_validation_split(write_set):
+    sources = open_dataset(DatasetSpec(str(write_set(train=3, test=1)), validation_fraction=0))
+    assert sizes(sources) == {"train": 3, "test": 1}
+
+
+def test_a_val_of_its_own_is_used(write_set):
+    sources = open_dataset(DatasetSpec(str(write_set(train=20, val=4, test=1))))
+    assert list(sources) == ["train", "val", "test"]
+    assert sizes(sources) == {"train": 20, "val": 4, "test": 1}
+
+
+def test_too_few_images_for_a_validation_split(write_set):
+    with pytest.raises(UserError, match="1 train images are too few to take a val split"):
+        open_dataset(DatasetSpec(str(write_set(train=1, test=1))))
+
+
+def test_missing_test_annotations(write_set):
+    root = write_set(train=4, val=2)
+    with pytest.raises(UserError, match=r"test\.json: no such file, nor val2017\.json"):
+        open_dataset(DatasetSpec(str(root)))
+
+
+def test_splits_with_other_categories(write_set):
+    root = write_set(train=4, test=2)
+    file = root / "annotations" / "test.json"
+    file.write_text(file.read_text().replace('"fruit"', '"leaf"'))
+    with pytest.raises(UserError, match=r"test\.json: has other categories than .*train\.json"):
+        open_dataset(DatasetSpec(str(root)))
+
+
+def test_images_of_test_in_train_are_reported(write_set):
+    root = write_set(train=4, test=2)
+    shutil.copy(root / "annotations" / "train.json", root / "annotations" / "test.json")
+    reports: list[str] = []
+    open_dataset(DatasetSpec(str(root)), report=reports.append)
+    assert reports == [f"{root}: 4 images of test are in train too: 'train-0.png'"]
+
+
+def test_broken_boxes_are_dropped_on_request(write_set):
+    root = write_set(train=4, test=2)
+    file = root / "annotations" / "train.json"
+    file.write_text(file.read_text().replace("[1, 1, 4, 4]", "[1, 1, 0, 4]", 1))
+    with pytest.raises(UserError, match=r"annotation id 1 .* no area"):
+        open_dataset(DatasetSpec(str(root), validation_fraction=0))
+    reports: list[str] = []
+    spec = DatasetSpec(str(root), validation_fraction=0, drop_broken=True)
+    sources = open_dataset(spec, report=reports.append)
+    assert len(sources["train"].split.annotations) == 3
+    assert reports == [f"{file}: dropped 1 broken boxes: 1 without area"]
+
+
+# ---- scenes
+
+FEW = ScenesSpec(train=3, val=1, test=2, size=128)
+
+
+def test_scenes_default_counts():
+    assert (ScenesSpec().train, ScenesSpec().val, ScenesSpec().test) == (96, 16, 48)
+    assert ScenesSpec().size == 512
+
+
+def test_scenes_are_the_drawn_ones(tmp_path):
+    sources = open_dataset(DatasetSpec("scenes", scenes=FEW))
+    assert list(sources) == ["train", "val", "test"]
+    assert sizes(sources) == {"train": 3, "val": 1, "test": 2}
+    for name, first in (("train", 0), ("val", 1_000_000), ("test", 2_000_000)):
+        split = sources[name].split
+        assert [(c.id, c.name) for c in split.categories] == list(enumerate(CLASSES, start=1))
+        for index, found in enumerate(split.annotations_by_image()):
+            scene = draw_scene(0, first + index, 128)
+            assert np.array_equal(sources[name].image(index), scene.image)
+            assert [a.bbox for a in found] == [tuple(box) for box in scene.boxes.tolist()]
+            assert [a.category_id - 1 for a in found] == scene.classes.tolist()
+    prepare(sources, tmp_path / "p", 128, progress=False)
+    assert load_prepared(tmp_path / "p", "test").class_names == CLASSES
+
+
+def test_a_scene_is_drawn_once(monkeypatch):
+    drawn = []
+
+    def counting(seed, index, size):
+        drawn.append(index)
+        return draw_scene(seed, index, size)
+
+    monkeypatch.setattr("pipelines.data.scenes.draw_scene", counting)
+    train = open_dataset(DatasetSpec("scenes", scenes=FEW))["train"]
+    assert drawn == []
+    for _ in range(2):
+        assert len(train.split.images) == 3
+        assert train.image(2).shape == (128, 128, 3)
+    assert drawn == [0, 1, 2]
+
+
+# ---- real data
+
+
+@needs_laboro
+def test_laboro_singles():
+    whole = open_dataset(
+        DatasetSpec("laboro", root=str(LABORO.parent), validation_fraction=0), report=ignore
+    )
+    assert sizes(whole) == {"train": 354, "test": 88}
+    assert [len(source.split.annotations) for source in whole.values()] == [2357, 553]
+    parts = open_dataset(DatasetSpec("laboro", root=str(LABORO.parent)), report=ignore)
+    assert sizes(parts) == {"train": 301, "val": 53, "test": 88}
+    assert not file_names(parts["train"]) & file_names(parts["val"])
+    assert file_names(parts["train"]) | file_names(parts["val"]) == file_names(whole["train"])
+
+
+@needs_laboro
+def test_laboro_mosaics_without_val():
+    reports: list[str] = []
+    spec = DatasetSpec("laboro-mosaics", root=str(LABORO.parent), validation_fraction=0)
+    sources = open_dataset(spec, report=reports.append)
+    assert sizes(sources) == {"train": 88, "test": 22}
+    singles = open_dataset(
+        DatasetSpec("laboro", root=str(LABORO.parent), validation_fraction=0), report=ignore
+    )
+    for name, made in sources.items():
+        assert isinstance(made, MosaicSource)
+        single = singles[name].split.annotations_by_image()
+        for group, found in zip(made.groups, made.split.annotations_by_image(), strict=True):
+            members = [annotation for member in group for annotation in single[member]]
+            assert [a.bbox[2:] for a in found] == [
+                pytest.approx((a.bbox[2] * 256 / 640, a.bbox[3] * 256 / 640)) for a in members
+            ]
+            assert all(min(a.bbox) >= 0 for a in found)
+            assert all(a.bbox[0] + a.bbox[2] <= 512 + 1e-9 for a in found)
+            assert all(a.bbox[1] + a.bbox[3] <= 512 + 1e-9 for a in found)
+    assert len(sources["test"].split.annotations) == 553
+    assert any("train: 88 mosaics of 352 images; dropped the 2 left over" in r for r in reports)
+
+
+@needs_laboro
+def test_laboro_mosaics_show_their_images_at_half_of_512():
+    source = open_dataset(DatasetSpec("laboro-mosaics", root=str(LABORO.parent)), report=ignore)[
+        "val"
+    ]
+    assert len(source.split.images) == 13
+    assert isinstance(source, MosaicSource)
+    image = source.image(0)
+    assert image.shape == (512, 512, 3)
+    last = source.source.image(source.groups[0][3]).astype(float)
+    blocks = last.reshape(128, 5, 128, 5, 3).mean((1, 3))
+    tile = image[256:, 256:].astype(float).reshape(128, 2, 128, 2, 3).mean((1, 3))
+    assert np.abs(tile - blocks).mean() < 2

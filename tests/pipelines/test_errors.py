@@ -1,0 +1,38 @@
+import signal
+
+import pytest
+
+from pipelines.errors import UserError, note, run_cli
+
+
+def test_user_error_is_one_line_and_code_2(capsys):
+    def fail():
+        raise UserError("a.json: broken\nbadly; mend it")
+
+    with pytest.raises(SystemExit) as caught:
+        run_cli(fail)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: a.json: broken badly; mend it\n"
+
+
+def test_ctrl_c_is_one_line_and_code_130(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        run_cli(interrupted)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_success_and_other_errors_pass_through():
+    before = signal.getsignal(signal.SIGTERM)
+    run_cli(lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        run_cli(lambda: print(1 / 0))
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_note_goes_to_stderr(capsys):
+    note("2 left over")
+    assert capsys.readouterr() == ("", "note: 2 left over\n")
