@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def cell_centres(rows: int, columns: int, stride: float) -> Tensor:
-    """Centres of the cells of a feature map: (rows·columns)×2, (x, y) in input pixels, row by row."""
+    """Centres of the cells of a feature map: (rows·columns)×2, (x, y) in pixels, row by row."""
     y = (torch.arange(rows, dtype=torch.float32) + 0.5) * stride
     x = (torch.arange(columns, dtype=torch.float32) + 0.5) * stride
     return torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).flip(-1).reshape(-1, 2)

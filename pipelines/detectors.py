@@ -1,0 +1,108 @@
+"""The registry: from a specification to the detector it names, built and initialised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from method.boxes import BoxCoding
+from method.detection import Selection
+from method.detector import Detector
+from method.matching import Matching
+from method.mobilenet import initialise, load_folded, load_torchvision
+from method.samplers import Sampling
+from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from pipelines.errors import UserError
+from pipelines.spec import DetectorName, Released, RunSpec
+
+RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
+RELEASED_SAMPLE_LIMIT = 10_000
+
+
+def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector[Any]:
+    """The detector of a run with its first weights.
+
+    Args:
+        spec: the run.
+        classes: foreground classes of the data set.
+        calibration: B×3×S×S `uint8` training images, for weights whose batch norms were folded.
+
+    Raises:
+        UserError: the specification does not fit the data, or the weights cannot be had.
+    """
+    try:
+        return _BUILDERS[spec.detector](spec, classes, calibration)
+    except ValueError as error:
+        raise UserError(f"run with {spec.detector}: {error}") from None
+
+
+def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
+    """What a specification says of an SSD."""
+    own = ORIGINAL_ATTACHMENT if spec.detector is DetectorName.SSD_MOBILENET_V2 else None
+    first, second = spec.attach or own or CUSTOM_ATTACHMENT
+    released = set(spec.released)
+    coding = BoxCoding.SSD
+    if Released.CORNER_CODING in released:
+        coding = BoxCoding.CORNER
+    elif Released.NO_VARIANCES in released:
+        coding = BoxCoding.SSD_UNSCALED
+    selection = RELEASED_SELECTION if Released.SCORE_FLOOR in released else Selection()
+    return SSDConfig(
+        classes=classes,
+        input_size=spec.input_size,
+        attach=(first, second),
+        anchors=spec.anchors,
+        width=spec.width,
+        class_weights=spec.class_weights,
+        coding=coding,
+        softmax_twice=Released.SOFTMAX_TWICE in released,
+        sampling=Sampling(
+            spec.sampler,
+            over_batch=Released.MINE_OVER_BATCH in released,
+            limit=RELEASED_SAMPLE_LIMIT if Released.SAMPLE_LIMIT in released else None,
+        ),
+        matching=Matching(inclusive_overlap=Released.INCLUSIVE_OVERLAP in released),
+        selection=replace(selection, whole_pixels=Released.WHOLE_PIXELS in released),
+    )
+
+
+def weights_fingerprint(init: str) -> str | None:
+    """SHA-256 of the file that the first weights come from, if they come from a file."""
+    if init in ("none", "torchvision"):
+        return None
+    path = Path(init)
+    if not path.is_file():
+        raise UserError(f"init: no file {init}; give none, torchvision, or a .npz of weights")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
+    detector = SSD(ssd_config(spec, classes))
+    initialise(detector.extras, spec.seed, xavier=True)
+    initialise(detector.class_heads, spec.seed, xavier=True)
+    initialise(detector.box_heads, spec.seed + 1, xavier=True)
+    if spec.init == "none":
+        initialise(detector.encoder, spec.seed, xavier=False)
+    elif spec.init == "torchvision":
+        detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+        detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        load_torchvision(detector.encoder)
+    else:
+        weights_fingerprint(spec.init)
+        with np.load(spec.init, allow_pickle=False) as layers:
+            normalised = (calibration - detector.mean) / detector.std
+            load_folded(detector.encoder, layers, normalised)
+    return detector
+
+
+_BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector[Any]]] = {
+    DetectorName.SCALE_AWARE_SSD: _build_ssd,
+    DetectorName.SSD_MOBILENET_V2: _build_ssd,
+}

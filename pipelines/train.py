@@ -1,0 +1,207 @@
+"""Train and score one run: `python -m pipelines.train SPEC.json FOLDER`.
+
+Killed at any moment and started again, it goes on from its last checkpoint and ends with the same
+detections. The folder appears only when the run is complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from method.detector import Detector
+from pipelines.data.prepared import PreparedSplit, load_prepared
+from pipelines.detectors import build_detector, weights_fingerprint
+from pipelines.errors import UserError, run_cli
+from pipelines.prepare import ensure_prepared
+from pipelines.runtime import (
+    REPOSITORY,
+    choose_device,
+    code_state,
+    describe_machine,
+    peak_memory_mib,
+    tune_allocator,
+)
+from pipelines.scoring import match_records, score_records
+from pipelines.spec import RunSpec
+from pipelines.trainer import Checkpoint, Progress, TrainingImages, autocast, to_batch, train
+
+CALIBRATION_IMAGES = 16
+DETECTION_BATCH = 8
+
+
+def run(spec: RunSpec, folder: Path) -> None:
+    """Train, detect, score, and write the run folder in one move.
+
+    Args:
+        spec: the run.
+        folder: where it goes; what is there is replaced at the end.
+    """
+    data_folder = ensure_prepared(spec.dataset, spec.input_size)
+    training, test = load_prepared(data_folder, "train"), load_prepared(data_folder, "test")
+    device = choose_device()
+    weights = weights_fingerprint(spec.init)
+    calibration = to_batch(training.images[:CALIBRATION_IMAGES], torch.device("cpu"))
+    detector = build_detector(spec, len(training.class_names), calibration)
+    detector.to(device)
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    code = code_state()
+    checkpoint = Checkpoint(
+        REPOSITORY / ".checkpoints" / f"{folder.name}-{spec.hash}.pt",
+        f"{spec.hash} {code['code_hash']} {_manifest_hash(data_folder)}",
+    )
+    progress = train(
+        detector,
+        TrainingImages(training.images, match_all(detector, training, device)),
+        spec,
+        device=device,
+        checkpoint=checkpoint,
+        validate=_validation(detector, data_folder, spec, device),
+        label=folder.name,
+    )
+    detections = detect_all(detector, test, spec, device)
+    record = {
+        "name": folder.name,
+        "specification": spec.to_dict(),
+        "specification_hash": spec.hash,
+        "data": json.loads((data_folder / "manifest.json").read_text()),
+        "first_weights_sha256": weights,
+        "code": code,
+        "machine": describe_machine(device),
+        "cost": _cost(detector, spec, progress, device),
+    }
+    write_run_folder(folder, record, progress, detections, test, detector)
+    checkpoint.remove()
+
+
+def match_all(detector: Detector[Any], split: PreparedSplit, device: torch.device) -> list[Any]:
+    """The detector's match of every image of a split."""
+    return [
+        detector.match(
+            torch.from_numpy(np.asarray(split.boxes(i))).to(device),
+            torch.from_numpy(np.asarray(split.labels(i))).to(device),
+        )
+        for i in range(len(split.images))
+    ]
+
+
+def detect_all(
+    detector: Detector[Any], split: PreparedSplit, spec: RunSpec, device: torch.device
+) -> list[dict[str, Any]]:
+    """Detections in every image as COCO results, in original pixels, as they are written."""
+    detector.eval()
+    results = []
+    for start in tqdm(range(0, len(split.images), DETECTION_BATCH), desc="detect", leave=False):
+        batch = to_batch(split.images[start : start + DETECTION_BATCH], device)
+        with autocast(spec.precision, device):
+            found = detector.detect(batch)
+        for i, detections in enumerate(found, start):
+            boxes = split.to_image_frame(i, detections.boxes.cpu().numpy())
+            for box, score, label in zip(
+                boxes, detections.scores.tolist(), detections.labels.tolist(), strict=True
+            ):
+                x1, y1, x2, y2 = (float(side) for side in box)
+                results.append(
+                    {
+                        "image_id": split.coco.images[i].id,
+                        "category_id": split.category_ids[label - 1],
+                        "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+                        "score": round(score, 6),
+                    }
+                )
+    return results
+
+
+def write_run_folder(
+    folder: Path,
+    record: dict[str, Any],
+    progress: Progress,
+    detections: list[dict[str, Any]],
+    test: PreparedSplit,
+    detector: torch.nn.Module,
+) -> None:
+    """Write the five files beside the place, then move them there together."""
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    (fresh / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+    pd.DataFrame(progress.history).to_csv(fresh / "history.csv", index=False)
+    write_gzip(fresh / "detections.json.gz", json.dumps(detections, separators=(",", ":")))
+    matches = match_records(test.coco.to_coco(), detections)
+    write_gzip(fresh / "matches.csv.gz", matches.to_csv(index=False))
+    state = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
+    save_file(state, fresh / "model.safetensors")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def write_gzip(path: Path, text: str) -> None:
+    """Compress without a date or a name, so that equal text gives equal bytes."""
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def _validation(
+    detector: Detector[Any], data_folder: Path, spec: RunSpec, device: torch.device
+) -> Any:
+    if not spec.validate_every:
+        return None
+    split = load_prepared(data_folder, "val")
+
+    def validate() -> dict[str, float]:
+        found = detect_all(detector, split, spec, device)
+        figures = score_records(match_records(split.coco.to_coco(), found)).figures
+        return {"validation_AP": figures["AP"], "validation_AP50": figures["AP50"]}
+
+    return validate
+
+
+def _cost(
+    detector: Detector[Any], spec: RunSpec, progress: Progress, device: torch.device
+) -> dict[str, float]:
+    counter = FlopCounterMode(display=False)
+    blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8, device=device)
+    with torch.no_grad(), counter:
+        detector.eval()(blank)
+    return {
+        "parameters": sum(p.numel() for p in detector.parameters()),
+        "flops_an_image": counter.get_total_flops(),
+        "training_seconds": round(progress.seconds, 2),
+        "training_images": spec.iterations * spec.batch_size,
+        "images_a_second": round(
+            spec.iterations * spec.batch_size / max(progress.seconds, 1e-9), 2
+        ),
+        "peak_memory_mib": round(peak_memory_mib(device), 1),
+    }
+
+
+def _manifest_hash(data_folder: Path) -> str:
+    return hashlib.sha256((data_folder / "manifest.json").read_bytes()).hexdigest()[:12]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("specification", type=Path, help="JSON file that pipelines.plan wrote")
+    parser.add_argument("folder", type=Path, help="the run folder to make")
+    arguments = parser.parse_args()
+    try:
+        values = json.loads(arguments.specification.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{arguments.specification}: cannot be read: {error}") from None
+    run(RunSpec.parse(values, str(arguments.specification)), arguments.folder)
+
+
+if __name__ == "__main__":
+    tune_allocator()
+    run_cli(main)
