@@ -1,0 +1,69 @@
+"""From params.yaml to specifications: what is right is read, what is wrong is refused by name."""
+
+import pytest
+import yaml
+
+from method.samplers import Sampler
+from pipelines.errors import UserError
+from pipelines.plan import PARAMETERS, read_parameters, study, workbench_spec
+from pipelines.spec import RunSpec
+
+
+def test_the_project_s_own_parameters_are_right():
+    parameters = read_parameters()
+    for profile in parameters["profiles"]:
+        assert study(parameters, profile)
+    assert workbench_spec(parameters).profile == "quick"
+
+
+def test_a_run_is_the_profile_s_settings_with_the_row_s_change():
+    spec = study(read_parameters(), "quick")["sampler-dns-s0"]
+    assert (spec.sampler, spec.class_weights) == (Sampler.DNS, (1.0, 4.0, 3.7))
+    assert (
+        spec.input_size
+        == yaml.safe_load(PARAMETERS.read_text())["profiles"]["quick"]["settings"]["input_size"]
+    )
+
+
+def test_the_workbench_changes_what_it_names_and_nothing_else():
+    parameters = read_parameters()
+    plain = workbench_spec(parameters)
+    changed = workbench_spec({**parameters, "sampler": "dns", "seed": 4})
+    assert (changed.sampler, changed.seed) == (Sampler.DNS, 4)
+    assert changed.anchors == plain.anchors
+    assert changed.hash != plain.hash
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("sampler", "hard", r"sampler must be one of basic, 1:1, dns, not 'hard'"),
+        ("detector", "yolo", r"detector must be one of scale-aware-ssd, ssd-mobilenet-v2"),
+        ("anchors", [25, 38], r"anchors must be four sizes"),
+        ("anchors", "25/38/58/x", r"anchors must be a number, not 'x'"),
+        ("class_weights", [1, -4, 3], r"class_weights must be above 0"),
+        ("seed", 1.5, r"seed must be a whole number"),
+        ("seed", -1, r"seed must not be below 0"),
+        ("attach", [8, 5], r"attach must be two blocks of 1 to 17 in order"),
+        ("input_size", 300, r"input_size must divide by 64"),
+        ("learning_rate", float("nan"), r"learning_rate must be a number"),
+        ("colour", "red", r"no parameter 'colour'; there are .*sampler"),
+        ("profile", "fast", r"profile must be one of quick, reference"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_right_ones(name, value, message):
+    with pytest.raises(UserError, match=message):
+        workbench_spec({**read_parameters(), name: value})
+
+
+def test_one_run_under_two_names_is_refused():
+    parameters = read_parameters()
+    parameters["rows"]["again"] = {"class_weights": [1, 4, 3.7], "sampler": "dns"}
+    parameters["profiles"]["quick"]["rows"].append("again")
+    with pytest.raises(UserError, match="sampler-dns-s0 and again-s0 are the same run"):
+        study(parameters, "quick")
+
+
+def test_a_specification_survives_its_json_form():
+    spec = RunSpec(anchors=(20.0, 41.0, 81.0, 164.0), class_weights=(1.0, 4.0), sampler=Sampler.DNS)
+    assert RunSpec.parse(spec.to_dict(), "copy").hash == spec.hash

@@ -1,0 +1,126 @@
+"""Order, schedule and checkpoints of the training loop, against values worked out by hand."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from method.detection import Detections
+from method.detector import Detector, StepLosses
+from pipelines import trainer
+from pipelines.errors import UserError
+from pipelines.spec import Precision, RunSpec, Schedule
+from pipelines.trainer import (
+    Checkpoint,
+    Progress,
+    TrainingImages,
+    batch_indices,
+    learning_rate,
+    to_batch,
+    train,
+)
+
+SPEC = RunSpec(
+    iterations=24, batch_size=4, precision=Precision.FP32, warmup=0, input_size=64, seed=3
+)
+CPU = torch.device("cpu")
+
+
+class MeanColour(Detector[torch.Tensor]):
+    """The smallest thing that trains: predicts an image's brightness from its mean colour."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 1)
+        torch.nn.init.constant_(self.layer.weight, 0.1)
+        torch.nn.init.zeros_(self.layer.bias)
+        self.factor = factor
+
+    def match(self, boxes, labels):
+        return labels.float().sum()
+
+    def losses(self, images, matches):
+        guess = self.layer(images.float().mean(dim=(2, 3)) / 255).squeeze(1)
+        return StepLosses({"error": self.factor * (guess - torch.stack(matches)).square().mean()})
+
+    def detect(self, images):
+        return [Detections(torch.empty(0, 4), torch.empty(0), torch.empty(0)) for _ in images]
+
+
+def images(count=10):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
+    return TrainingImages(pixels, [torch.tensor(p.mean() / 255) for p in pixels.astype(float)])
+
+
+def test_each_epoch_shows_each_image_once():
+    seen = [i for step in range(10) for i in batch_indices(10, 4, seed=5, step=step)]
+    for epoch in range(4):
+        assert sorted(seen[10 * epoch : 10 * epoch + 10]) == list(range(10))
+    assert seen[:10] != seen[10:20]
+    assert batch_indices(10, 4, seed=6, step=0) != seen[:4]
+
+
+def test_a_batch_may_be_larger_than_the_set():
+    assert sorted(batch_indices(3, 6, seed=0, step=1)) == [0, 0, 1, 1, 2, 2]
+
+
+def test_learning_rate_by_hand():
+    step = dataclasses.replace(SPEC, iterations=100, schedule=Schedule.STEP, learning_rate=1.0)
+    rates = [learning_rate(step, s) for s in (0, 49, 50, 89, 90)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    cosine = dataclasses.replace(step, schedule=Schedule.COSINE, warmup=4)
+    assert [learning_rate(cosine, s) for s in (0, 3)] == pytest.approx([0.2, 0.8])
+    assert learning_rate(cosine, 50) == pytest.approx(0.5)
+    assert learning_rate(cosine, 75) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
+
+
+def test_batches_are_channels_last_views():
+    pixels = images().pixels
+    batch = to_batch(pixels, CPU)
+    assert batch.shape == (10, 3, 64, 64)
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert batch.data_ptr() == pixels.ctypes.data
+
+
+def test_the_loss_falls_and_the_history_says_so():
+    spec = dataclasses.replace(SPEC, iterations=200, learning_rate=0.05)
+    history = train(MeanColour(), images(), spec, device=CPU).history
+    assert [row["step"] for row in history][:3] == [10, 20, 30]
+    assert history[-1]["loss"] < history[0]["loss"] / 10
+
+
+def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
+    whole = MeanColour()
+    train(whole, images(), SPEC, device=CPU)
+
+    class KilledError(Exception):
+        pass
+
+    def die():
+        raise KilledError
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
+    checkpoint = Checkpoint(tmp_path / "state.pt", "key")
+    dies_at_15 = dataclasses.replace(SPEC, validate_every=15)
+    with pytest.raises(KilledError):
+        train(MeanColour(), images(), dies_at_15, device=CPU, checkpoint=checkpoint, validate=die)
+    resumed = MeanColour()
+    progress = train(resumed, images(), SPEC, device=CPU, checkpoint=checkpoint)
+    assert [row["step"] for row in progress.history] == [10, 20, 24]
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+
+
+def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
+    detector = MeanColour()
+    optimizer = torch.optim.AdamW(detector.parameters())
+    saved = Checkpoint(tmp_path / "state.pt", "one")
+    saved.save(detector, optimizer, Progress(step=7))
+    assert saved.load(detector, optimizer).step == 7
+    assert Checkpoint(saved.path, "other").load(detector, optimizer).step == 0
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    with pytest.raises(UserError, match=r"not finite at step 10 .*learning_rate"):
+        train(MeanColour(factor=math.inf), images(), SPEC, device=CPU)
