@@ -120,7 +120,7 @@ def _beside(ap: float, ap50: float, runs: pd.DataFrame) -> dict[str, Any]:
     return {**cells, "n": len(runs)}
 
 
-def spread(values: pd.Series[float]) -> str:
+def spread(values: pd.Series[Any]) -> str:
     """Mean ± standard deviation over seeds; the mean alone where there is one seed."""
     mean = f"{values.mean():.1f}"
     return f"{mean} ± {values.std(ddof=1):.1f}" if len(values) > 1 else mean

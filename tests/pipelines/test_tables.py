@@ -52,5 +52,5 @@ def test_table_7_takes_only_the_runs_that_the_row_asks_for():
 
 
 def test_one_value_has_no_spread():
-    assert spread(pd.Series([12.34], dtype=float)) == "12.3"
-    assert spread(pd.Series([1.0, 3.0], dtype=float)) == "2.0 ± 1.4"
+    assert spread(pd.Series([12.34])) == "12.3"
+    assert spread(pd.Series([1.0, 3.0])) == "2.0 ± 1.4"
