@@ -36,18 +36,27 @@ from pipelines.runtime import (
 )
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import RunSpec
-from pipelines.trainer import Checkpoint, Progress, TrainingImages, autocast, to_batch, train
+from pipelines.trainer import (
+    CHECKPOINT_SECONDS,
+    Checkpoint,
+    Progress,
+    TrainingImages,
+    autocast,
+    to_batch,
+    train,
+)
 
 CALIBRATION_IMAGES = 16
 DETECTION_BATCH = 8
 
 
-def run(spec: RunSpec, folder: Path) -> None:
+def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> None:
     """Train, detect, score, and write the run folder in one move.
 
     Args:
         spec: the run.
         folder: where it goes; what is there is replaced at the end.
+        checkpoint_seconds: least time between two checkpoints.
     """
     data_folder = ensure_prepared(spec.dataset, spec.input_size)
     training, test = load_prepared(data_folder, "train"), load_prepared(data_folder, "test")
@@ -61,6 +70,7 @@ def run(spec: RunSpec, folder: Path) -> None:
     checkpoint = Checkpoint(
         REPOSITORY / ".checkpoints" / f"{folder.name}-{spec.hash}.pt",
         f"{spec.hash} {code['code_hash']} {_manifest_hash(data_folder)}",
+        checkpoint_seconds,
     )
     progress = train(
         detector,
@@ -194,12 +204,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("specification", type=Path, help="JSON file that pipelines.plan wrote")
     parser.add_argument("folder", type=Path, help="the run folder to make")
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=CHECKPOINT_SECONDS,
+        metavar="S",
+        help="least time between two checkpoints (%(default)s)",
+    )
     arguments = parser.parse_args()
     try:
         values = json.loads(arguments.specification.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{arguments.specification}: cannot be read: {error}") from None
-    run(RunSpec.parse(values, str(arguments.specification)), arguments.folder)
+    spec = RunSpec.parse(values, str(arguments.specification))
+    run(spec, arguments.folder, arguments.checkpoint_seconds)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def train(
             if validate and (due or (last and spec.validate_every)):
                 progress.history.append({"step": progress.step, **validate()})
                 detector.train()
-            if checkpoint and not window and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if checkpoint and not window and time.monotonic() - saved >= checkpoint.seconds:
                 checkpoint.save(detector, optimizer, progress)
                 saved = time.monotonic()
     return progress
@@ -191,6 +191,8 @@ class Checkpoint:
     path: Path
     key: str
     """State saved under another key (another specification or other code) is not used."""
+    seconds: float = CHECKPOINT_SECONDS
+    """Least time between two saves."""
 
     def save(
         self, detector: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress

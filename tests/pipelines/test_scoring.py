@@ -14,8 +14,8 @@ from pipelines.scoring import FIGURES, RECORD_COLUMNS, match_records, score_reco
 
 def random_case(seed):
     rng = np.random.default_rng(seed)
-    annotations: list[dict] = []
-    detections: list[dict] = []
+    annotations: list[dict[str, object]] = []
+    detections: list[dict[str, object]] = []
     for image in range(1, 9):
         for _ in range(rng.integers(0, 9)):
             side = rng.choice([20.0, 60.0, 150.0])

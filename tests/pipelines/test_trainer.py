@@ -9,7 +9,6 @@ import torch
 
 from method.detection import Detections
 from method.detector import Detector, StepLosses
-from pipelines import trainer
 from pipelines.errors import UserError
 from pipelines.spec import Precision, RunSpec, Schedule
 from pipelines.trainer import (
@@ -91,7 +90,7 @@ def test_the_loss_falls_and_the_history_says_so():
     assert history[-1]["loss"] < history[0]["loss"] / 10
 
 
-def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
+def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     whole = MeanColour()
     train(whole, images(), SPEC, device=CPU)
 
@@ -101,8 +100,7 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
     def die():
         raise KilledError
 
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
-    checkpoint = Checkpoint(tmp_path / "state.pt", "key")
+    checkpoint = Checkpoint(tmp_path / "state.pt", "key", seconds=0)
     dies_at_15 = dataclasses.replace(SPEC, validate_every=15)
     with pytest.raises(KilledError):
         train(MeanColour(), images(), dies_at_15, device=CPU, checkpoint=checkpoint, validate=die)
