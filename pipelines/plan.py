@@ -89,7 +89,7 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, spec in runs.items():
-        (folder / f"{name}.json").write_text(json.dumps(spec.to_dict(), indent=1) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(spec.changes(), indent=1) + "\n")
     print(f"{len(runs)} runs in the study {arguments.profile}")
 
 

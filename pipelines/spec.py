@@ -117,13 +117,23 @@ class RunSpec:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that two specifications share only if they are equal."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        """Twelve hexadecimal digits that two specifications share only if they are equal.
+
+        Made of what differs from the defaults, so that a new field, whose default is to do as
+        before, leaves the runs that are there what they are.
+        """
+        text = json.dumps(self.changes(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in `run.json`."""
         return dataclasses.asdict(self)
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the defaults, as plain values."""
+        return {
+            f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default
+        }
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], where: str) -> RunSpec:

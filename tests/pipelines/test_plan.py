@@ -67,3 +67,9 @@ def test_one_run_under_two_names_is_refused():
 def test_a_specification_survives_its_json_form():
     spec = RunSpec(anchors=(20.0, 41.0, 81.0, 164.0), class_weights=(1.0, 4.0), sampler=Sampler.DNS)
     assert RunSpec.parse(spec.to_dict(), "copy").hash == spec.hash
+
+
+def test_a_specification_file_holds_what_differs_from_the_defaults():
+    spec = RunSpec(seed=3, anchors=(20.0, 41.0, 81.0, 164.0))
+    assert spec.changes() == {"seed": 3, "anchors": (20.0, 41.0, 81.0, 164.0)}
+    assert RunSpec.parse(spec.changes(), "copy") == spec
