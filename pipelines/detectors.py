@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from method.boxes import BoxCoding
@@ -39,7 +41,7 @@ def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector
     """
     try:
         return _BUILDERS[spec.detector](spec, classes, calibration)
-    except ValueError as error:
+    except (ValueError, SafetensorError) as error:
         raise UserError(f"run with {spec.detector}: {error}") from None
 
 
@@ -78,8 +80,10 @@ def weights_fingerprint(init: str) -> str | None:
     if init in ("none", "torchvision"):
         return None
     path = Path(init)
-    if not path.is_file():
-        raise UserError(f"init: no file {init}; give none, torchvision, or a .npz of weights")
+    if path.suffix not in (".npz", ".safetensors") or not path.is_file():
+        raise UserError(
+            f"init: no file {init}; give none, torchvision, or a .npz or .safetensors of weights"
+        )
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -94,12 +98,29 @@ def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
         detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
         load_torchvision(detector.encoder)
+    elif spec.init.endswith(".safetensors"):
+        weights_fingerprint(spec.init)
+        _load_all_but_heads(detector, load_file(spec.init))
     else:
         weights_fingerprint(spec.init)
         with np.load(spec.init, allow_pickle=False) as layers:
             normalised = (calibration - detector.mean) / detector.std
             load_folded(detector.encoder, layers, normalised)
     return detector
+
+
+def _load_all_but_heads(detector: SSD, weights: dict[str, Tensor]) -> None:
+    """Take over what another training made of the same layers; heads and absent layers stay."""
+    own = detector.state_dict()
+    shared = {
+        name: value
+        for name, value in weights.items()
+        if name in own and "_heads." not in name and value.shape == own[name].shape
+    }
+    missing = [name for name in own if name.startswith("encoder.") and name not in shared]
+    if missing:
+        raise ValueError(f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}")
+    detector.load_state_dict(shared, strict=False)
 
 
 _BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector[Any]]] = {

@@ -9,23 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipelines.errors import UserError, run_cli
+from pipelines.errors import UserError, note, run_cli
 from pipelines.plan import RESULTS, read_parameters, study
 from pipelines.scoring import score_records
 from pipelines.spec import RunSpec
 
 RECORD_FILES = ("run.json", "history.csv", "detections.json.gz", "matches.csv.gz")
-
-
-def row_key(spec: RunSpec) -> str:
-    """What the runs of one row share: the hash of the specification without its seed."""
-    return replace(spec, seed=0).hash
 
 
 def ledger_row(folder: Path) -> dict[str, Any]:
@@ -37,7 +32,7 @@ def ledger_row(folder: Path) -> dict[str, Any]:
     score = score_records(pd.read_csv(folder / "matches.csv.gz"))
     return {
         "run": record["name"],
-        "row": row_key(spec),
+        "row": record["name"].rpartition("-s")[0],
         **{name: _flat(value) for name, value in record["specification"].items()},
         **score.figures,
         **{f"AP_{name}": value for name, value in score.class_ap.items()},
@@ -55,31 +50,47 @@ def _flat(value: Any) -> Any:
     )
 
 
-def take_in(names: list[str], trained: Path, runs: Path) -> None:
-    """Copy the records of each named run; a folder that DVC does not have is an error."""
+def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str]:
+    """Bring `runs` up to date with what is trained; the names of the runs that are there.
+
+    A run comes from `trained`, where training leaves it, else it stays as it is in `runs`. Either
+    counts only if it was made from the study's specification.
+    """
     fresh = runs.with_name(".runs.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    for name in names:
-        (fresh / name).mkdir(parents=True)
-        for file in RECORD_FILES:
-            source = trained / name / file
-            if not source.is_file():
-                raise UserError(f"{source} is missing: run `dvc repro train` for it first")
-            shutil.copyfile(source, fresh / name / file)
+    fresh.mkdir(parents=True)
+    for name, spec in study.items():
+        for source in (trained / name, runs / name):
+            if _is_run_of(source, spec):
+                (fresh / name).mkdir()
+                for file in RECORD_FILES:
+                    shutil.copyfile(source / file, fresh / name / file)
+                break
     shutil.rmtree(runs, ignore_errors=True)
     fresh.rename(runs)
+    return [name for name in study if (runs / name).is_dir()]
+
+
+def _is_run_of(folder: Path, spec: RunSpec) -> bool:
+    record = folder / "run.json"
+    return record.is_file() and json.loads(record.read_text())["specification_hash"] == spec.hash
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", help="a profile of params.yaml")
     profile = parser.parse_args().profile
-    names = list(study(read_parameters(), profile))
+    wanted = study(read_parameters(), profile)
     folder = RESULTS / profile
-    take_in(names, folder / "trained", folder / "runs")
+    names = take_in(wanted, folder / "trained", folder / "runs")
     rows = [ledger_row(folder / "runs" / name) for name in names]
+    if not rows:
+        raise UserError(f"no run of {profile} is trained yet: run `dvc repro` first")
     pd.DataFrame(rows).to_csv(folder / "ledger.csv", index=False, float_format="%.6g")
+    missing = [name for name in wanted if name not in names]
     print(f"{len(rows)} runs in {profile}/ledger.csv")
+    if missing:
+        note(f"{len(missing)} runs are not trained yet: {', '.join(missing)}")
 
 
 if __name__ == "__main__":

@@ -51,15 +51,16 @@ def study(parameters: dict[str, Any], profile: str) -> dict[str, RunSpec]:
         UserError: a row that is not declared, a wrong value, or one run under two names.
     """
     settings = profile_settings(parameters, profile)
-    rows = parameters.get("rows") or {}
+    rows, overrides = parameters.get("rows") or {}, parameters["profiles"][profile]["overrides"]
     runs: dict[str, RunSpec] = {}
-    for row in parameters["profiles"][profile]["rows"]:
-        if row not in rows:
-            raise UserError(f"params.yaml: profile {profile} names row {row!r}, which is not there")
-        for seed in parameters["profiles"][profile]["seeds"]:
-            name = f"{row}-s{seed}"
-            values = {"profile": profile, **settings, **(rows[row] or {}), "seed": seed}
-            runs[name] = RunSpec.parse(values, f"params.yaml, row {row}")
+    for group in parameters["profiles"][profile]["runs"].values():
+        for row in group["rows"]:
+            if row not in rows:
+                raise UserError(f"params.yaml: profile {profile}: there is no row {row!r}")
+            changes = {**(rows[row] or {}), **(overrides.get(row) or {})}
+            for seed in group["seeds"]:
+                values = {"profile": profile, **settings, **changes, "seed": seed}
+                runs[f"{row}-s{seed}"] = RunSpec.parse(values, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():
         if spec.hash in names:

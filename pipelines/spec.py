@@ -61,6 +61,19 @@ class Released(StrEnum):
     """Detected boxes are rounded to whole pixels."""
 
 
+class Augment(StrEnum):
+    """Changes of the training images, drawn anew each time an image is seen."""
+
+    FLIP = "flip"
+    """Mirrored left to right, every other time."""
+    CROP = "crop"
+    """A random crop that keeps some object in sight (SSD, §2.2), stretched to the input."""
+    LIGHT = "light"
+    """Brightness, contrast and saturation by up to 30 %; hue hardly, since it is the class."""
+    TILES = "tiles"
+    """2x2 mosaics are dealt anew from all tiles of the training set in each epoch."""
+
+
 def _explained(text: str, default: Any) -> Any:
     return field(default=default, metadata={"help": text})
 
@@ -85,12 +98,14 @@ class RunSpec:
     sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
     width: float = _explained("multiplier of the network's channels", 1.0)
     init: str = _explained(
-        "the encoder's first weights: none, torchvision, or a .npz of folded ImageNet weights",
+        "the first weights: none, torchvision, a .npz of folded ImageNet weights, or a run's "
+        "model.safetensors (all but the heads)",
         "none",
     )
     released: tuple[Released, ...] = _explained(
         "what to do as the released code does, not as the paper says", ()
     )
+    augment: tuple[Augment, ...] = _explained("changes of the training images", ())
     iterations: int = _explained("training steps", 600)
     batch_size: int = _explained("images a step", 8)
     learning_rate: float = _explained("Adam's learning rate at its height", 1e-3)

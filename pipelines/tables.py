@@ -1,13 +1,11 @@
 """The papers' tables as queries over the ledger: `python -m pipelines.tables PROFILE`.
 
-Tables 1 and 2 follow from the network alone. In the others a row is every run of the study whose
-specification is the one that the paper's row asks for, whatever its seed.
+Tables 1 and 2 follow from the network alone, Table 4 from what was timed, the others from runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,18 @@ from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
-from pipelines.errors import UserError, run_cli
-from pipelines.ledger import row_key
-from pipelines.plan import RESULTS, profile_settings, read_parameters
+from pipelines.data.folder_swap import replaced_folder
+from pipelines.errors import run_cli
+from pipelines.findings import WITHIN
+from pipelines.queries import Study, explain_departures, trained_table
 from pipelines.runtime import REPOSITORY
-from pipelines.spec import RunSpec
 
-PAPER_WEIGHTS = "1/4/3.7"
+TRAINED = ("table3", "table5", "table6", "table7", "table8", "augmentation", "released")
+CONVERGENCE = (
+    f"When validation AP first stays within {WITHIN:g} point of its final value (paper: §5.3)"
+)
+BALANCE = "Samples in a minibatch, and negatives to one positive, over the training (paper: §3.3)"
+CORRELATION = "Does the A-score go with AP? Over the anchor sets of Table 5 (paper: §5.1)"
 
 
 def table1(paper: Mapping[str, Any]) -> pd.DataFrame:
@@ -74,75 +77,15 @@ def table2(paper: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table5(
-    paper: Mapping[str, Any], ledger: pd.DataFrame, settings: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The anchor search: 3:1 mining, no class weights."""
-    fields = [head.size for head in SSD(SSDConfig(classes=3)).fields]
-    rows = []
-    for anchors, (score, ap, ap50) in paper["table5"].items():
-        own = a_scores(fields, [float(side) for side in anchors.split("/")])
-        rows.append(
-            {
-                "anchors": anchors,
-                "A-score, paper": score,
-                "A-score": round(sum(own) / len(own), 1),
-                **_beside(ap, ap50, _query(ledger, settings, {"anchors": anchors})),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def table7(
-    paper: Mapping[str, Any], ledger: pd.DataFrame, settings: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The samplers: anchors 25/38/58/87, class weights 1/4/3.7."""
-    rows = []
-    for sampler, (ap, ap50) in paper["table7"].items():
-        change = {"class_weights": PAPER_WEIGHTS, "sampler": sampler}
-        rows.append({"sampler": sampler, **_beside(ap, ap50, _query(ledger, settings, change))})
-    return pd.DataFrame(rows)
-
-
-def _query(
-    ledger: pd.DataFrame, settings: Mapping[str, Any], change: Mapping[str, Any]
-) -> pd.DataFrame:
-    """Every run of the ledger that is the settings with that change, over all seeds."""
-    wanted = RunSpec.parse({**settings, **change}, "table")
-    return ledger[ledger["row"] == row_key(wanted)]
-
-
-def _beside(ap: float, ap50: float, runs: pd.DataFrame) -> dict[str, Any]:
-    cells: dict[str, Any] = {}
-    for metric, printed in (("AP", ap), ("AP50", ap50)):
-        cells[f"{metric}, paper"] = printed
-        cells[metric] = spread(runs[metric]) if len(runs) else "no run"
-    return {**cells, "n": len(runs)}
-
-
-def spread(values: pd.Series[Any]) -> str:
-    """Mean ± standard deviation over seeds; the mean alone where there is one seed."""
-    mean = f"{values.mean():.1f}"
-    return f"{mean} ± {values.std(ddof=1):.1f}" if len(values) > 1 else mean
-
-
-def departures(settings: Mapping[str, Any]) -> str:
-    """One sentence: how all trained rows of a profile differ from the paper's experiment."""
-    spec = RunSpec.parse(settings, "profile")
-    start = {"none": "random weights"}.get(spec.init, "an ImageNet encoder")
-    return (
-        f"Paper: TomatOD, 512×512, ImageNet encoder, Adam 1e-4, batches of 4, up to 500 epochs. "
-        f"Here: {spec.dataset}, {spec.input_size}×{spec.input_size}, {start}, "
-        f"AdamW {spec.learning_rate:g} with {spec.schedule} schedule, {spec.iterations} batches "
-        f"of {spec.batch_size}, {spec.precision}. A row with n = 1 has no spread and ranks nothing."
-    )
-
-
-def write_table(folder: Path, name: str, table: pd.DataFrame, caption: str, remark: str) -> None:
-    """One table as CSV, Markdown and LaTeX."""
+def write_table(
+    folder: Path, name: str, table: pd.DataFrame, caption: str, remark: str = ""
+) -> None:
+    """One table as CSV, Markdown and LaTeX; the Markdown is printed too."""
     table.to_csv(folder / f"{name}.csv", index=False)
     text = f"**{caption}**\n\n{table.to_markdown(index=False, disable_numparse=True)}\n"
-    (folder / f"{name}.md").write_text(text + (f"\n{remark}\n" if remark else ""))
+    text += f"\n{remark}\n" if remark else ""
+    print(text)
+    (folder / f"{name}.md").write_text(text)
     latex = table.to_latex(index=False, caption=f"{caption}. {remark}".strip(), escape=True)
     (folder / f"{name}.tex").write_text(latex)
 
@@ -150,28 +93,17 @@ def write_table(folder: Path, name: str, table: pd.DataFrame, caption: str, rema
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", help="a profile of params.yaml")
-    profile = parser.parse_args().profile
-    parameters = read_parameters()
-    settings = {"profile": profile, **profile_settings(parameters, profile)}
+    study = Study.open(parser.parse_args().profile)
     paper = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
-    source = RESULTS / profile / "ledger.csv"
-    if not source.exists():
-        raise UserError(f"{source.name} of {profile} is missing: run `dvc repro` first")
-    ledger = pd.read_csv(source)
-    folder = RESULTS / profile / "tables"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    remark = explain_departures(study.spec)
     slip = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
-    trained = departures(settings)
-    tables = {
-        "table1": (table1(paper), "Receptive fields of MobileNet v2 at 512×512", ""),
-        "table2": (table2(paper), "Alignment of heads and anchors", slip),
-        "table5": (table5(paper, ledger, settings), "Anchor search", trained),
-        "table7": (table7(paper, ledger, settings), "Negative sampling", trained),
-    }
-    for name, (table, caption, remark) in tables.items():
-        write_table(folder, name, table, caption, remark)
-        print((folder / f"{name}.md").read_text())
+    with replaced_folder(study.folder / "tables") as folder:
+        write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
+        write_table(folder, "table2", table2(paper), "Alignment of heads and anchors", slip)
+        for name in TRAINED:
+            write_table(
+                folder, name, trained_table(paper[name], study), paper[name]["caption"], remark
+            )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save_file
@@ -22,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from method.detector import Detector
+from pipelines.augment import make_batches
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.detectors import build_detector, weights_fingerprint
 from pipelines.errors import UserError, run_cli
@@ -40,7 +40,6 @@ from pipelines.trainer import (
     CHECKPOINT_SECONDS,
     Checkpoint,
     Progress,
-    TrainingImages,
     autocast,
     to_batch,
     train,
@@ -69,12 +68,12 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     code = code_state()
     checkpoint = Checkpoint(
         REPOSITORY / ".checkpoints" / f"{folder.name}-{spec.hash}.pt",
-        f"{spec.hash} {code['code_hash']} {_manifest_hash(data_folder)}",
+        f"{spec.hash} {code['code_hash']} {_manifest_hash(data_folder)} {weights}",
         checkpoint_seconds,
     )
     progress = train(
         detector,
-        TrainingImages(training.images, match_all(detector, training, device)),
+        make_batches(detector, training, spec, device),
         spec,
         device=device,
         checkpoint=checkpoint,
@@ -94,17 +93,6 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     }
     write_run_folder(folder, record, progress, detections, test, detector)
     checkpoint.remove()
-
-
-def match_all(detector: Detector[Any], split: PreparedSplit, device: torch.device) -> list[Any]:
-    """The detector's match of every image of a split."""
-    return [
-        detector.match(
-            torch.from_numpy(np.asarray(split.boxes(i))).to(device),
-            torch.from_numpy(np.asarray(split.labels(i))).to(device),
-        )
-        for i in range(len(split.images))
-    ]
 
 
 def detect_all(

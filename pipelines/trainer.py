@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from method.detector import Detector, Match
+from pipelines.augment import Batches
 from pipelines.errors import UserError
 from pipelines.spec import Precision, RunSpec, Schedule
 
@@ -39,15 +40,6 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     """Time spent in training steps, over all starts of the run."""
-
-
-@dataclass(frozen=True)
-class TrainingImages(Generic[Match]):
-    """The training set: pixels as they lie on disk, and what the detector made of the objects."""
-
-    pixels: NDArray[np.uint8]
-    """N×S×S×3 `uint8`."""
-    matches: Sequence[Match]
 
 
 def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int]:
@@ -109,7 +101,7 @@ def training_step(
 
 def train(
     detector: Detector[Match],
-    data: TrainingImages[Match],
+    data: Batches[Match],
     spec: RunSpec,
     *,
     device: torch.device,
@@ -144,9 +136,9 @@ def train(
             rate = learning_rate(spec, progress.step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            indices = batch_indices(len(data.pixels), spec.batch_size, spec.seed, progress.step)
-            images = to_batch(data.pixels[indices], device)
-            matches = [data.matches[i] for i in indices]
+            indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)
+            pixels, matches = data.batch(progress.step, indices)
+            images = to_batch(pixels, device)
             window.append(training_step(detector, optimizer, images, matches, spec.precision))
             progress.step += 1
             bar.update()

@@ -3,10 +3,9 @@
 import pandas as pd
 import yaml
 
-from pipelines.ledger import row_key
+from pipelines.plan import read_parameters
 from pipelines.runtime import REPOSITORY
-from pipelines.spec import RunSpec
-from pipelines.tables import spread, table1, table2, table7
+from pipelines.tables import TRAINED, table1, table2, write_table
 
 PAPER = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
 
@@ -28,29 +27,16 @@ def test_table_2_equals_the_paper_but_for_its_slip():
     assert table["custom, A-score"].iloc[-1] == table["custom, A-score, paper"].iloc[-1]
 
 
-def test_table_7_takes_only_the_runs_that_the_row_asks_for():
-    settings = {"profile": "quick"}
-    dns = {**settings, "sampler": "dns", "class_weights": "1/4/3.7"}
-    specs = [
-        RunSpec.parse({**dns, "seed": 0}, "a"),
-        RunSpec.parse({**dns, "seed": 1}, "b"),
-        RunSpec.parse({**dns, "released": ["softmax-twice"]}, "c"),
-        RunSpec.parse({**settings, "sampler": "dns"}, "d"),
-    ]
-    ledger = pd.DataFrame(
-        {
-            "row": [row_key(spec) for spec in specs],
-            "AP": [30.0, 34.0, 99.0, 99.0],
-            "AP50": [70.0, 71.0, 99.0, 99.0],
-        }
-    )
-    table = table7(PAPER, ledger, settings).set_index("sampler")
-    # mean 32; deviation sqrt((4 + 4) / 1) = 2.83
-    assert table.loc["dns", "AP"] == "32.0 ± 2.8"
-    assert (table.loc["dns", "n"], table.loc["basic", "n"]) == (2, 0)
-    assert table.loc["basic", "AP"] == "no run"
+def test_a_table_is_written_in_three_forms(tmp_path):
+    write_table(tmp_path, "t", pd.DataFrame({"a": ["x_1"], "b": [2]}), "Caption", "A remark.")
+    assert (tmp_path / "t.csv").read_text() == "a,b\nx_1,2\n"
+    assert "| x_1 | 2   |" in (tmp_path / "t.md").read_text()
+    assert r"x\_1 & 2 \\" in (tmp_path / "t.tex").read_text()
+    assert "A remark." in (tmp_path / "t.tex").read_text()
 
 
-def test_one_value_has_no_spread():
-    assert spread(pd.Series([12.34])) == "12.3"
-    assert spread(pd.Series([1.0, 3.0])) == "2.0 ± 1.4"
+def test_every_row_of_a_table_is_declared():
+    declared = set(read_parameters()["rows"])
+    for name in TRAINED:
+        rows = PAPER[name]["rows"].values()
+        assert {row["row"] for row in rows} | {PAPER[name]["reference"]} <= declared

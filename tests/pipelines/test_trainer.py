@@ -14,7 +14,6 @@ from pipelines.spec import Precision, RunSpec, Schedule
 from pipelines.trainer import (
     Checkpoint,
     Progress,
-    TrainingImages,
     batch_indices,
     learning_rate,
     to_batch,
@@ -48,9 +47,23 @@ class MeanColour(Detector[torch.Tensor]):
         return [Detections(torch.empty(0, 4), torch.empty(0), torch.empty(0)) for _ in images]
 
 
+@dataclasses.dataclass
+class Brightness:
+    """Noise images, each matched with its own brightness."""
+
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def batch(self, step, indices):
+        pixels = self.pixels[indices]
+        return pixels, [torch.tensor(p.mean() / 255) for p in pixels.astype(float)]
+
+
 def images(count=10):
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
-    return TrainingImages(pixels, [torch.tensor(p.mean() / 255) for p in pixels.astype(float)])
+    rng = np.random.default_rng(0)
+    return Brightness(rng.integers(0, 256, (count, 64, 64, 3), dtype=np.uint8))
 
 
 def test_each_epoch_shows_each_image_once():

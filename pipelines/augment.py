@@ -1,0 +1,189 @@
+"""Training batches: as the images lie on disk, or changed anew each time they are seen.
+
+What an image becomes is a function of the seed, the step and its place in the batch, so that a run
+can go on from any step, and runs with one seed see the same images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from method.detector import Detector, Match
+from pipelines.data.prepared import PreparedSplit
+from pipelines.errors import UserError
+from pipelines.spec import Augment, RunSpec
+
+TILES = 4
+_SEED_STRIDE = 1_000_003
+
+
+class Batches(Protocol[Match]):
+    """Where the trainer takes its batches from."""
+
+    def __len__(self) -> int:
+        """Images of the training set."""
+
+    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
+        """Pixels (B×S×S×3 `uint8`) and matches of one step's images."""
+
+
+class FixedBatches(Generic[Match]):
+    """Images as they lie on disk; every object is matched once."""
+
+    def __init__(self, detector: Detector[Match], split: PreparedSplit, device: torch.device):
+        self.pixels = split.images
+        self.matches = [
+            _match(detector, split.boxes(i), split.labels(i), device)
+            for i in range(len(split.images))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
+        return self.pixels[list(indices)], [self.matches[i] for i in indices]
+
+
+class AugmentedBatches(Generic[Match]):
+    """Images changed as `spec.augment` says; objects are matched anew."""
+
+    def __init__(
+        self,
+        detector: Detector[Match],
+        split: PreparedSplit,
+        spec: RunSpec,
+        device: torch.device,
+    ):
+        self.detector, self.split, self.spec, self.device = detector, split, spec, device
+        self.transform = _transform(spec)
+        if Augment.TILES in spec.augment:
+            _require_mosaics(split, spec.dataset)
+
+    def __len__(self) -> int:
+        return len(self.split.images)
+
+    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
+        images, matches = [], []
+        for place, index in enumerate(indices):
+            epoch = (step * self.spec.batch_size + place) // len(self)
+            pixels, boxes, labels = self._image(epoch, index)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(
+                    (self.spec.seed * _SEED_STRIDE + step) * self.spec.batch_size + place
+                )
+                pixels, boxes, labels = self._change(pixels, boxes, labels)
+            images.append(pixels)
+            matches.append(_match(self.detector, boxes, labels, self.device))
+        return np.stack(images), matches
+
+    def _image(
+        self, epoch: int, index: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+        if Augment.TILES not in self.spec.augment:
+            return self.split.images[index], self.split.boxes(index), self.split.labels(index)
+        generator = torch.Generator().manual_seed(self.spec.seed * _SEED_STRIDE + epoch)
+        order = torch.randperm(TILES * len(self), generator=generator).tolist()
+        return deal_tiles(self.split, order[TILES * index : TILES * (index + 1)])
+
+    def _change(
+        self,
+        pixels: NDArray[np.uint8],
+        boxes: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+        size = self.split.input_size
+        sample: dict[str, Any] = {
+            "image": tv_tensors.Image(torch.from_numpy(pixels.copy()).permute(2, 0, 1)),
+            "boxes": tv_tensors.BoundingBoxes(
+                torch.from_numpy(boxes), format="XYXY", canvas_size=(size, size)
+            ),
+            "labels": torch.from_numpy(labels),
+        }
+        sample = self.transform(sample)
+        return (
+            sample["image"].permute(1, 2, 0).numpy(),
+            sample["boxes"].numpy().astype(np.float32),
+            sample["labels"].numpy(),
+        )
+
+
+def make_batches(
+    detector: Detector[Match], split: PreparedSplit, spec: RunSpec, device: torch.device
+) -> Batches[Match]:
+    """The training batches of a run.
+
+    Raises:
+        UserError: tiles are to be dealt anew, and the images are no 2×2 mosaics.
+    """
+    if spec.augment:
+        return AugmentedBatches(detector, split, spec, device)
+    return FixedBatches(detector, split, device)
+
+
+def deal_tiles(
+    split: PreparedSplit, tiles: Sequence[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+    """A mosaic of four tiles of a split: pixels, boxes and labels.
+
+    Args:
+        split: 2×2 mosaics of side S.
+        tiles: for top left, top right, bottom left, bottom right: 4 × image + quadrant.
+    """
+    half = split.input_size // 2
+    canvas = np.empty_like(split.images[0])
+    boxes, labels = [], []
+    for place, tile in enumerate(tiles):
+        image, quadrant = divmod(tile, TILES)
+        corner, source = _corner(place, half), _corner(quadrant, half)
+        canvas[corner[1] : corner[1] + half, corner[0] : corner[0] + half] = split.images[
+            image, source[1] : source[1] + half, source[0] : source[0] + half
+        ]
+        own, kinds = split.boxes(image), split.labels(image)
+        centres = (own[:, :2] + own[:, 2:]) / 2
+        inside = ((centres >= source) & (centres < source + half)).all(axis=1)
+        boxes.append(own[inside] + np.tile(corner - source, 2).astype(np.float32))
+        labels.append(kinds[inside])
+    return canvas, np.concatenate(boxes), np.concatenate(labels)
+
+
+def _corner(quadrant: int, half: int) -> NDArray[np.int64]:
+    return half * np.array([quadrant % 2, quadrant // 2])
+
+
+def _require_mosaics(split: PreparedSplit, dataset: str) -> None:
+    """No object of a 2×2 mosaic reaches over a middle line by more than rounding."""
+    middle = split.input_size / 2
+    for index, record in enumerate(split.coco.images):
+        boxes = split.boxes(index)
+        if ((boxes[:, :2] < middle - 0.01) & (boxes[:, 2:] > middle + 0.01)).any():
+            raise UserError(
+                f"augment: tiles needs 2x2 mosaics, such as laboro-mosaics; in {dataset} an object "
+                f"of {record.file_name} lies across the middle"
+            )
+
+
+def _transform(spec: RunSpec) -> v2.Transform:
+    chosen: list[v2.Transform] = []
+    if Augment.LIGHT in spec.augment:
+        chosen.append(v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.02))
+    if Augment.CROP in spec.augment:
+        chosen += [v2.RandomIoUCrop(), v2.Resize((spec.input_size, spec.input_size))]
+    if Augment.FLIP in spec.augment:
+        chosen.append(v2.RandomHorizontalFlip())
+    return v2.Compose([*chosen, v2.SanitizeBoundingBoxes()])
+
+
+def _match(
+    detector: Detector[Match],
+    boxes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    device: torch.device,
+) -> Match:
+    return detector.match(torch.from_numpy(boxes).to(device), torch.from_numpy(labels).to(device))

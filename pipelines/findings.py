@@ -1,0 +1,185 @@
+"""What the SSD paper's text claims beside its tables, as small results of their own (§3.2, §5.3).
+
+How soon each sampler converges, how its minibatch develops, and whether the A-score goes with AP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import pearsonr, spearmanr
+
+from pipelines.queries import Study, mean_a_score
+from pipelines.statistics import average_seeds
+
+SAMPLERS = {"basic (3:1)": "sampler-basic", "dns": "sampler-dns", "1:1": "sampler-one-to-one"}
+PAPER_EPOCHS = {"basic (3:1)": "150-250", "dns": "40-50", "1:1": ""}
+"""Epochs to convergence (§5.3)."""
+WITHIN = 1.0
+"""Points of AP from the final value that count as converged."""
+COLOURS = {"basic (3:1)": "#0072b2", "dns": "#d55e00", "1:1": "#009e73"}
+
+
+def histories(study: Study, row: str) -> list[pd.DataFrame]:
+    """The training history of every run of a row."""
+    return [
+        pd.read_csv(study.folder / "runs" / name / "history.csv") for name in study.runs(row)["run"]
+    ]
+
+
+def converged_at(steps: Sequence[float], values: Sequence[float]) -> float:
+    """First of `steps` from which on all `values` stay within `WITHIN` of the last one."""
+    outside = np.flatnonzero(np.abs(np.asarray(values) - values[-1]) > WITHIN)
+    return steps[outside[-1] + 1] if len(outside) else steps[0]
+
+
+def convergence(study: Study) -> pd.DataFrame:
+    """Iterations and epochs after which validation AP stays near its final value, by sampler."""
+    rows = []
+    for label, row in SAMPLERS.items():
+        curves = [_validation(history) for history in histories(study, row)]
+        reached = [
+            converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
+            for curve in curves
+            if len(curve)
+        ]
+        final = [float(curve["validation_AP"].iloc[-1]) for curve in curves if len(curve)]
+        epoch = _steps_an_epoch(study, row)
+        rows.append({
+            "sampler": label,
+            "epochs, paper": PAPER_EPOCHS[label],
+            "epochs": average_seeds([steps / epoch for steps in reached]) if reached else "no run",
+            "iterations": average_seeds(reached) if reached else "no run",
+            "final validation AP": average_seeds(final) if final else "no run",
+            "n": len(reached),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def balance(study: Study, parts: Sequence[float] = (0.05, 0.25, 0.5, 1.0)) -> pd.DataFrame:
+    """Length of the minibatch and negatives to one positive, by sampler and time.
+
+    Args:
+        study: the profile's study.
+        parts: ends of the stretches of training that are averaged over, as shares of it.
+    """
+    rows = []
+    for label, row in SAMPLERS.items():
+        logs = [history.dropna(subset=["positives"]) for history in histories(study, row)]
+        if not logs:
+            continue
+        mean = pd.concat(logs).groupby("step")[["positives", "negatives"]].mean()
+        last, start = mean.index.max(), 0.0
+        cells: dict[str, Any] = {"sampler": label}
+        for part in parts:
+            own = mean[(mean.index > start * last) & (mean.index <= part * last)].mean()
+            span = f"{start:.0%}-{part:.0%}"
+            cells[f"length, {span}"] = f"{own.sum():.0f}"
+            cells[f"ratio, {span}"] = f"{own['negatives'] / own['positives']:.2f}"
+            start = part
+        rows.append({**cells, "n": len(logs)})
+    return pd.DataFrame(rows)
+
+
+def anchor_scores(study: Study, anchors: Sequence[str]) -> pd.DataFrame:
+    """Mean A-score, distance to the paper's range and figures of every run of the anchor rows."""
+    rows = []
+    for row in anchors:
+        spec = study.row_spec(row)
+        for _, run in study.runs(row).iterrows():
+            if spec:
+                rows.append(
+                    {
+                        "row": row,
+                        "A-score": mean_a_score(spec),
+                        "AP": run["AP"],
+                        "AP50": run["AP50"],
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def correlation(score: Sequence[float], ap: Sequence[float]) -> dict[str, str]:
+    """Pearson's r with its 95 % interval (Fisher's z) and Spearman's rank correlation."""
+    if len(score) < 4 or len(set(score)) < 2:
+        return {"Pearson's r [95 %]": "too few", "Spearman's ρ": "too few"}
+    pearson = pearsonr(score, ap)
+    interval = pearson.confidence_interval(0.95)
+    span = f"[{interval.low:+.2f}, {interval.high:+.2f}]"
+    return {
+        "Pearson's r [95 %]": f"{pearson.statistic:+.2f} {span}",
+        "Spearman's ρ": f"{spearmanr(score, ap).statistic:+.2f}",
+    }
+
+
+def anchor_correlation(paper: dict[str, Any], study: Study) -> pd.DataFrame:
+    """Does a higher A-score go with a higher AP? The paper's six sets, and ours."""
+    printed = list(paper["table5"]["rows"].values())
+    own = anchor_scores(study, [row["row"] for row in printed])
+    rows = []
+    for metric in ("AP", "AP50"):
+        theirs = correlation([r["a_score"] for r in printed], [r[metric] for r in printed])
+        rows.append({"metric": metric, "values": "paper's", **theirs, "n": len(printed)})
+        if len(own):
+            ours = correlation(own["A-score"].tolist(), own[metric].tolist())
+            rows.append({"metric": metric, "values": "ours", **ours, "n": len(own)})
+    return pd.DataFrame(rows)
+
+
+def draw_convergence(study: Study, path: Path) -> None:
+    """Validation AP against iterations, one line a run."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for label, row in SAMPLERS.items():
+        for i, history in enumerate(histories(study, row)):
+            curve = _validation(history)
+            axes.plot(curve["step"], curve["validation_AP"], color=COLOURS[label], marker="o",
+                      markersize=3, label=None if i else label)  # fmt: skip
+    axes.set(xlabel="iterations", ylabel="validation AP (%)", title="Convergence by sampler")
+    _save(figure, path)
+
+
+def draw_balance(study: Study, path: Path) -> None:
+    """Length of the minibatch, and negatives to one positive, over the training."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    length, ratio = figure.subplots(1, 2)
+    for label, row in SAMPLERS.items():
+        for i, history in enumerate(histories(study, row)):
+            log = history.dropna(subset=["positives"])
+            name = None if i else label
+            length.plot(
+                log["step"], log["positives"] + log["negatives"], COLOURS[label], label=name
+            )
+            ratio.plot(log["step"], log["negatives"] / log["positives"], COLOURS[label], label=name)
+    length.set(xlabel="iterations", ylabel="samples in the minibatch", yscale="log")
+    ratio.set(xlabel="iterations", ylabel="negatives to one positive", yscale="log")
+    figure.suptitle("The minibatch by sampler")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _validation(history: pd.DataFrame) -> pd.DataFrame:
+    if "validation_AP" not in history:
+        return history.iloc[:0]
+    return history.dropna(subset=["validation_AP"])
+
+
+def _steps_an_epoch(study: Study, row: str) -> float:
+    names = study.runs(row)["run"]
+    if len(names) == 0:
+        return float("nan")
+    record = pd.read_json(study.folder / "runs" / names.iloc[0] / "run.json", typ="series")
+    images: int = record["data"]["splits"]["train"]["images"]
+    return images / int(record["specification"]["batch_size"])

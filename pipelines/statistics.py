@@ -1,0 +1,170 @@
+"""How sure a figure is: a two-way bootstrap over seeds and test images, from match records alone.
+
+Each replicate draws test images with replacement, the same ones for every run, and seeds with
+replacement, the same ones for both rows of a difference. What two rows share, an easy image or a
+lucky seed, so cancels out of their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.scoring import RECALLS, THRESHOLDS
+
+REPLICATES = 1000
+RANDOM_STATE = 20_201
+METRICS = ("AP", "AP50")
+
+Samples = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its central 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class RunSamples:
+    """One run's AP and AP50 in percent: over the images as they are, and over each replicate."""
+
+    point: dict[str, float]
+    replicates: dict[str, Samples]
+    """Metric to `REPLICATES` values, in the same order of replicates for every run."""
+
+
+def image_weights(images: int, replicates: int = REPLICATES) -> NDArray[np.int64]:
+    """How often each replicate draws each image: replicates×images, every row adding up to images.
+
+    The same numbers for every run over the same test set.
+    """
+    generator = np.random.default_rng(RANDOM_STATE)
+    return generator.multinomial(images, np.full(images, 1 / images), size=replicates)
+
+
+def resample_run(records: pd.DataFrame, replicates: int = REPLICATES) -> RunSamples:
+    """AP and AP50 of one run under resampled test images.
+
+    Args:
+        records: the run's match records.
+        replicates: how many samples of the images.
+    """
+    images = np.unique(records["image"].to_numpy())
+    once = np.ones((1, len(images)), np.int64)
+    point = weighted_ap(records, images, once)
+    samples = weighted_ap(records, images, image_weights(len(images), replicates))
+    return RunSamples(
+        point={metric: float(values[0]) for metric, values in point.items()}, replicates=samples
+    )
+
+
+def weighted_ap(
+    records: pd.DataFrame, images: NDArray[np.int64], weights: NDArray[np.int64]
+) -> dict[str, Samples]:
+    """AP and AP50 in percent where image i counts `weights[b, i]` times: B values each.
+
+    Equal to pycocotools' figures on a data set in which each image stands that many times. A
+    replicate without any object of a class leaves the class out.
+    """
+    curves = [
+        _class_precision(own, images, weights) for _, own in records.groupby("class", sort=False)
+    ]
+    by_class = np.stack(curves)
+    with np.errstate(invalid="ignore"):
+        return {
+            "AP": 100 * np.nanmean(by_class, axis=(0, 2)),
+            "AP50": 100 * np.nanmean(by_class[:, :, 0], axis=0),
+        }
+
+
+def _class_precision(
+    own: pd.DataFrame, images: NDArray[np.int64], weights: NDArray[np.int64]
+) -> Samples:
+    """Mean interpolated precision of one class: B×10 thresholds, NaN without objects."""
+    counted = own[own["score"].isna()]
+    objects = np.zeros(len(images))
+    objects[np.searchsorted(images, counted["image"])] = counted["objects_all"].to_numpy(float)
+    total = weights @ objects
+    found = own[own["score"].notna()]
+    found = found.iloc[np.argsort(-found["score"].to_numpy(float), kind="mergesort")]
+    times = weights[:, np.searchsorted(images, found["image"])].astype(float)
+    true_bits = found["true_all"].to_numpy(np.int64)
+    ignored_bits = found["ignored_all"].to_numpy(np.int64)
+    result = np.full((len(weights), len(THRESHOLDS)), np.nan)
+    for t in range(len(THRESHOLDS)):
+        true = (true_bits >> t & 1).astype(bool)
+        counts = ~(ignored_bits >> t & 1).astype(bool)
+        hits = np.cumsum(times * true, axis=1)
+        shown = np.cumsum(times * (true | counts), axis=1)
+        precision = hits / (shown + np.spacing(1))
+        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        for b in np.flatnonzero(total):
+            place = np.searchsorted(hits[b] / total[b], RECALLS, side="left")
+            reached = place < len(found)
+            result[b, t] = envelope[b, place[reached]].sum() / len(RECALLS)
+    return result
+
+
+def mean_interval(runs: Mapping[int, RunSamples], metric: str) -> Interval:
+    """Mean over seeds of one row, with its interval.
+
+    Args:
+        runs: seed to run.
+        metric: one of `METRICS`.
+    """
+    point = np.array([run.point[metric] for run in runs.values()])
+    samples = np.stack([run.replicates[metric] for run in runs.values()])
+    return _interval(point, samples)
+
+
+def paired_difference(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+) -> Interval | None:
+    """Mean difference of two rows over the seeds that both have; None where they share none."""
+    shared = sorted(row.keys() & reference.keys())
+    if not shared:
+        return None
+    pairs = [(row[seed], reference[seed]) for seed in shared]
+    point = np.array([a.point[metric] - b.point[metric] for a, b in pairs])
+    samples = np.stack([a.replicates[metric] - b.replicates[metric] for a, b in pairs])
+    return _interval(point, samples)
+
+
+def _interval(point: Samples, samples: Samples) -> Interval:
+    """Interval of the mean over seeds, from values (seeds) and their replicates (seeds×B)."""
+    drawn = _seed_draws(len(point), samples.shape[1])
+    means = np.take_along_axis(samples, drawn, axis=0).mean(axis=0)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(point.mean()), float(low), float(high))
+
+
+def _seed_draws(seeds: int, replicates: int) -> NDArray[np.int64]:
+    generator = np.random.default_rng(RANDOM_STATE + seeds)
+    return generator.integers(0, seeds, (seeds, replicates))
+
+
+def describe_difference(difference: Interval | None) -> str:
+    """`+4.2 [+1.0, +7.5]`, or `—` where there is nothing to compare."""
+    if difference is None:
+        return "—"
+    return f"{difference.estimate:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
+
+
+def average_seeds(values: Sequence[float]) -> str:
+    """Mean ± standard deviation over seeds; the mean alone where there is one seed."""
+    series = np.asarray(values, float)
+    if len(series) == 1:
+        return f"{series[0]:.1f}"
+    return f"{series.mean():.1f} ± {series.std(ddof=1):.1f}"

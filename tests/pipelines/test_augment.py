@@ -1,0 +1,141 @@
+"""Changed batches: same seed and step, same batch; boxes move with what they enclose."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from method.detector import Detector
+from pipelines.augment import AugmentedBatches, FixedBatches, deal_tiles, make_batches
+from pipelines.data.prepared import PreparedSplit
+from pipelines.data.records import CocoSplit
+from pipelines.errors import UserError
+from pipelines.spec import Augment, RunSpec
+
+SIZE = 64
+CPU = torch.device("cpu")
+
+
+class KeepsBoxes(Detector[Any]):
+    """A detector whose match is the boxes and labels themselves."""
+
+    def match(self, boxes, labels):
+        return boxes, labels
+
+    def losses(self, images, matches):
+        raise NotImplementedError
+
+    def detect(self, images):
+        raise NotImplementedError
+
+
+def split_of(boxes_by_image):
+    """Black images in which every object is a filled rectangle of a shade of its own."""
+    images = np.zeros((len(boxes_by_image), SIZE, SIZE, 3), np.uint8)
+    annotations: list[dict[str, object]] = []
+    for image, boxes in enumerate(boxes_by_image):
+        for x, y, width, height in boxes:
+            number = len(annotations) + 1
+            images[image, y : y + height, x : x + width] = 40 * number
+            annotations.append(
+                {"id": number, "image_id": image + 1, "category_id": 1,
+                 "bbox": [x, y, width, height], "area": width * height, "iscrowd": 0}
+            )  # fmt: skip
+    coco = {
+        "images": [
+            {"id": i + 1, "file_name": f"{i}.png", "width": SIZE, "height": SIZE}
+            for i in range(len(boxes_by_image))
+        ],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "fruit"}],
+    }
+    return PreparedSplit(images, CocoSplit.from_coco(coco))
+
+
+MOSAICS = [[(4, 6, 10, 8), (40, 2, 6, 12)], [(20, 40, 9, 9)]]
+
+
+def spec(*augment):
+    return RunSpec(input_size=SIZE, batch_size=2, augment=augment)
+
+
+def assert_boxes_enclose_what_is_drawn(pixels, boxes):
+    assert len(boxes)
+    for x1, y1, x2, y2 in boxes.round().astype(int):
+        inside = pixels[y1:y2, x1:x2, 0]
+        assert inside.min() > 0
+        assert inside.min() == inside.max()
+
+
+@pytest.mark.parametrize("augment", [(Augment.FLIP,), (Augment.TILES,), tuple(Augment)])
+def test_a_step_s_batch_depends_on_seed_and_step_alone(augment):
+    batches = make_batches(KeepsBoxes(), split_of(MOSAICS), spec(*augment), CPU)
+    first, matches = batches.batch(5, [1, 0])
+    torch.rand(7)
+    again, matches_again = batches.batch(5, [1, 0])
+    assert (first == again).all()
+    for (boxes, labels), (more_boxes, more_labels) in zip(matches, matches_again, strict=True):
+        assert torch.equal(boxes, more_boxes)
+        assert torch.equal(labels, more_labels)
+    later = [batches.batch(step, [1, 0])[0] for step in range(6, 12)]
+    assert any((first != other).any() for other in later)
+
+
+@pytest.mark.parametrize("augment", [Augment.FLIP, Augment.TILES])
+def test_boxes_move_with_the_pixels(augment):
+    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(augment), CPU)
+    for step in range(8):
+        pixels, matches = batches.batch(step, [0, 1])
+        for image, (boxes, _) in zip(pixels, matches, strict=True):
+            if len(boxes):
+                assert_boxes_enclose_what_is_drawn(image, boxes.numpy())
+
+
+def test_a_crop_keeps_boxes_around_what_is_drawn():
+    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(Augment.CROP), CPU)
+    for step in range(8):
+        pixels, matches = batches.batch(step, [0, 1])
+        assert pixels.shape == (2, SIZE, SIZE, 3)
+        for image, (boxes, _) in zip(pixels, matches, strict=True):
+            for x1, y1, x2, y2 in boxes.round().int().tolist():
+                centre = image[(y1 + y2) // 2, (x1 + x2) // 2, 0]
+                assert centre > 0
+
+
+def test_light_changes_pixels_and_leaves_boxes():
+    split = split_of(MOSAICS)
+    pixels, matches = AugmentedBatches(KeepsBoxes(), split, spec(Augment.LIGHT), CPU).batch(0, [0])
+    assert (pixels[0] != split.images[0]).any()
+    assert torch.equal(matches[0][0], torch.from_numpy(split.boxes(0)))
+
+
+def test_tiles_by_hand():
+    # Top left becomes the second mosaic's bottom left; the rest is the first mosaic's top right.
+    pixels, boxes, labels = deal_tiles(split_of(MOSAICS), [4 + 2, 1, 1, 1])
+    assert boxes.tolist() == [
+        [20, 8, 29, 17], [40, 2, 46, 14], [8, 34, 14, 46], [40, 34, 46, 46],
+    ]  # fmt: skip
+    assert labels.tolist() == [1, 1, 1, 1]
+    assert_boxes_enclose_what_is_drawn(pixels, boxes)
+
+
+def test_an_epoch_deals_every_tile_once():
+    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(Augment.TILES), CPU)
+    for step in range(4):
+        pixels, _ = batches.batch(step, [0, 1])
+        assert sorted(set(pixels.ravel()) - {0}) == [40, 80, 120]
+
+
+def test_tiles_are_refused_where_an_object_lies_across_the_middle():
+    with pytest.raises(UserError, match=r"tiles needs 2x2 mosaics.*0\.png lies across the middle"):
+        make_batches(KeepsBoxes(), split_of([[(28, 4, 10, 10)]]), spec(Augment.TILES), CPU)
+
+
+def test_without_augmentation_images_are_matched_once_and_left_alone():
+    split = split_of(MOSAICS)
+    batches = make_batches(KeepsBoxes(), split, spec(), CPU)
+    assert isinstance(batches, FixedBatches)
+    pixels, matches = batches.batch(3, [1, 0])
+    assert (pixels == split.images[[1, 0]]).all()
+    assert matches[0] is batches.matches[1]

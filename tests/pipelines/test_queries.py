@@ -1,0 +1,72 @@
+"""A table's cells come from the runs of its rows and from nothing else."""
+
+import pandas as pd
+import pytest
+
+from pipelines.queries import Study, departures, mean_a_score, trained_table
+from pipelines.scoring import match_records
+from pipelines.spec import Precision, RunSpec, Schedule
+from tests.pipelines.test_scoring import random_case
+
+PAPER = {
+    "factor": "sampler",
+    "reference": "plain",
+    "rows": {
+        "basic": {"row": "plain", "AP": 36, "AP50": 82},
+        "dns": {"row": "dns", "AP": [33.2, 1.9, 37.3], "AP50": 86},
+        "1:1": {"row": "absent", "AP": 34, "AP50": 79},
+    },
+}
+
+
+@pytest.fixture
+def study(tmp_path):
+    runs = {
+        "plain-s0": (20.0, 50.0), "plain-s1": (22.0, 52.0),
+        "dns-s0": (30.0, 70.0), "dns-s1": (34.0, 71.0),
+        "dns-more-s0": (99.0, 99.0),
+    }  # fmt: skip
+    rows = []
+    for i, (name, (ap, ap50)) in enumerate(runs.items()):
+        row, _, seed = name.rpartition("-s")
+        rows.append({"run": name, "row": row, "seed": int(seed), "AP": ap, "AP50": ap50})
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        records = match_records(*random_case(i))
+        records.to_csv(tmp_path / "runs" / name / "matches.csv.gz", index=False)
+    specs = {name: RunSpec(seed=int(name[-1])) for name in runs}
+    return Study("quick", {"profile": "quick"}, specs, pd.DataFrame(rows), tmp_path)
+
+
+def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
+    table = trained_table(PAPER, study).set_index("sampler")
+    # mean 32; deviation sqrt((4 + 4) / 1) = 2.83
+    assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
+    assert table.loc["dns", "AP, paper"] == "33.2 ± 1.9, best 37.3"
+    assert (table.loc["dns", "n"], table.loc["1:1", "n"]) == (2, 0)
+    assert table.loc["1:1", "AP50"] == "no run"
+
+
+def test_differences_are_to_the_reference_row(study):
+    table = trained_table(PAPER, study).set_index("sampler")
+    assert table.loc["basic", "ΔAP [95 %]"] == "reference"
+    assert table.loc["1:1", "ΔAP [95 %]"] == "—"
+    point = {row: study.samples(row) for row in ("dns", "plain")}
+    mean = sum(point["dns"][s].point["AP"] - point["plain"][s].point["AP"] for s in (0, 1)) / 2
+    assert str(table.loc["dns", "ΔAP [95 %]"]).startswith(f"{mean:+.1f} [")
+
+
+def test_departures_name_what_differs_and_no_more():
+    paper = RunSpec(
+        dataset="tomatod", input_size=512, init="torchvision", learning_rate=1e-4,
+        schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
+    )  # fmt: skip
+    assert departures(paper) == []
+    assert departures(RunSpec()) == [
+        "data", "input size", "first weights", "optimiser", "images seen", "precision",
+    ]  # fmt: skip
+
+
+def test_the_a_score_is_in_pixels_of_the_run_s_own_input():
+    # Table 2 of the paper at 512; at 256 the anchors are half as large, the fields are not.
+    assert mean_a_score(RunSpec(input_size=512)) == pytest.approx(2.32, abs=0.01)
+    assert mean_a_score(RunSpec(input_size=256)) == pytest.approx(4.63, abs=0.01)
