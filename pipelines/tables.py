@@ -22,8 +22,10 @@ from pipelines.errors import run_cli
 from pipelines.findings import WITHIN
 from pipelines.queries import Study, explain_departures, trained_table
 from pipelines.runtime import REPOSITORY
+from pipelines.speed import table4
 
 TRAINED = ("table3", "table5", "table6", "table7", "table8", "augmentation", "released")
+SPEED = "One image at a time at 512×512"
 CONVERGENCE = (
     f"When validation AP first stays within {WITHIN:g} point of its final value (paper: §5.3)"
 )
@@ -100,6 +102,9 @@ def main() -> None:
     with replaced_folder(study.folder / "tables") as folder:
         write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
         write_table(folder, "table2", table2(paper), "Alignment of heads and anchors", slip)
+        timed = study.folder / "speed.csv"
+        if timed.exists():
+            write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED)
         for name in TRAINED:
             write_table(
                 folder, name, trained_table(paper[name], study), paper[name]["caption"], remark

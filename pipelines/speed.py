@@ -1,0 +1,299 @@
+"""Time every detector, one image at a time: `python -m pipelines.speed PROFILE` (Table 4).
+
+Each round times one image on every detector, in each precision, with and without decoding and
+suppression, in random order: whatever else the machine does hits all of them alike. The image is on
+the device already. Writes `speed.csv` and, with what it was measured on, `speed.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from method.detector import Detector
+from method.scale import REFERENCE_SIZE
+from method.ssd import SSD
+from pipelines.data.images import resize_image
+from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.detectors import build_detector
+from pipelines.errors import UserError, run_cli
+from pipelines.plan import RESULTS, profile_settings, read_parameters, study
+from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
+from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.trainer import autocast, to_batch
+
+ORIGINAL = DetectorName.SSD_MOBILENET_V2
+ROUNDS = 50
+WARM_UP = 3
+"""Rounds that do not count."""
+IMAGES = 8
+CANDIDATES = 0.055
+"""Share of an untrained detector's class scores above the score floor: what the scale-aware SSD
+has on photographs after training with 3:1 mining (900 of 16,320)."""
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is timed."""
+
+    detector: DetectorName
+    precision: Precision
+    postprocessing: bool
+    """With decoding and non-maximum suppression."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A detector and where its weights come from."""
+
+    spec: RunSpec
+    run: Path | None = None
+    """Folder of the trained run; None for random weights."""
+
+    @property
+    def weights(self) -> str:
+        return self.run.name if self.run else f"untrained, {CANDIDATES:.1%} candidates"
+
+
+def choose_contenders(
+    settings: RunSpec, specs: Mapping[str, RunSpec], trained: Path
+) -> dict[DetectorName, Contender]:
+    """Runs of the study that differ in the detector alone, or else untrained detectors.
+
+    A run must be trained, on the data and at the input size and width of `settings`. Suppression
+    takes longer the more candidates there are: no trained detector is timed against an untrained.
+    """
+    wanted = (settings.dataset, settings.input_size, settings.width)
+    alike: dict[RunSpec, dict[DetectorName, Contender]] = {}
+    for name, spec in specs.items():
+        fits = (spec.dataset, spec.input_size, spec.width) == wanted
+        if fits and _is_trained(trained / name, spec):
+            group = alike.setdefault(replace(spec, detector=ORIGINAL), {})
+            group[spec.detector] = Contender(spec, trained / name)
+    untrained = {name: Contender(replace(settings, detector=name)) for name in DetectorName}
+    return next((group for group in alike.values() if group.keys() == untrained.keys()), untrained)
+
+
+def measure(
+    contenders: Mapping[DetectorName, Contender], settings: RunSpec, rounds: int
+) -> pd.DataFrame:
+    """Time all contenders, the original SSD among them, on test images; one row a `Work`."""
+    device = choose_device()
+    pixels, classes = _test_images(settings)
+    detectors = {
+        name: _ready(contender, classes, to_batch(pixels, torch.device("cpu"))).to(device)
+        for name, contender in contenders.items()
+    }
+    works = {
+        (work := Work(*combination)): partial(_infer, detectors[work.detector], work, device)
+        for combination in itertools.product(detectors, Precision, (True, False))
+    }
+    batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
+    with torch.inference_mode():
+        table = summarise(time_in_turn(works, batches, rounds, device))
+    table["weights"] = [contenders[name].weights for name in table["detector"]]
+    machine = describe_machine(device)
+    table[["device", "threads"]] = machine["device"], machine["threads"]
+    table[["input_size", "rounds"]] = settings.input_size, rounds
+    costs = {name: _cost(detector, batches[0]) for name, detector in detectors.items()}
+    return table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
+
+
+def time_in_turn(
+    works: Mapping[Key, Callable[[Tensor], object]],
+    batches: Sequence[Tensor],
+    rounds: int,
+    device: torch.device,
+) -> dict[Key, list[float]]:
+    """Milliseconds of each work in each round, after `WARM_UP` rounds that do not count.
+
+    All works of a round see the same batch, in a new random order.
+    """
+    order = random.Random(0)
+    timings: dict[Key, list[float]] = {work: [] for work in works}
+    for number in tqdm(range(WARM_UP + rounds), desc="speed", unit="round"):
+        batch = batches[number % len(batches)]
+        for work in order.sample(list(works), len(works)):
+            _wait_for(device)
+            start = time.perf_counter()
+            works[work](batch)
+            _wait_for(device)
+            if number >= WARM_UP:
+                timings[work].append(1000 * (time.perf_counter() - start))
+    return timings
+
+
+def summarise(timings: Mapping[Work, Sequence[float]]) -> pd.DataFrame:
+    """Median, 95th percentile, and how many times as fast as the original SSD in the same round.
+
+    `timings` has milliseconds; the n-th of every work comes from the same round.
+    """
+    return pd.DataFrame(
+        {
+            **asdict(work),
+            "median_ms": np.median(taken),
+            "p95_ms": np.percentile(taken, 95),
+            "frames_a_second": 1000 / np.median(taken),
+            "ratio_to_original": np.median(
+                np.divide(timings[replace(work, detector=ORIGINAL)], taken)
+            ),
+        }
+        for work, taken in timings.items()
+    )
+
+
+def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
+    """Frames/s of each detector that the paper times, and how many times the original SSD's.
+
+    The paper names neither precision nor threads, nor says whether its time includes suppression.
+    `paper` is `scale_aware_ssd` of papers.yaml, `speed` what `speed.csv` holds.
+    """
+    speed = speed[speed["detector"].isin(paper["table4"])].reset_index(drop=True)
+    printed = speed["detector"].map(paper["table4"])
+    return pd.DataFrame(
+        {
+            "detector": speed["detector"],
+            "decoding and NMS": speed["postprocessing"].map({True: "yes", False: "no"}),
+            "precision": speed["precision"],
+            "frames/s, paper (RTX 3090)": printed.map("{:.0f}".format),
+            "frames/s": speed["frames_a_second"].map("{:.1f}".format),
+            "ms, median": speed["median_ms"].map("{:.1f}".format),
+            "ms, 95 %": speed["p95_ms"].map("{:.1f}".format),
+            "× original, paper": (printed / paper["table4"][ORIGINAL]).map("{:.2f}".format),
+            "× original": speed["ratio_to_original"].map("{:.2f}".format),
+            "parameters, M": (speed["parameters"] / 1e6).map("{:.2f}".format),
+            "GFLOPs": (speed["flops_an_image"] / 1e9).map("{:.2f}".format),
+            "weights": speed["weights"],
+            "device": speed["device"] + speed["threads"].map(", threads: {}".format),
+        }
+    )
+
+
+def _is_trained(folder: Path, spec: RunSpec) -> bool:
+    record = folder / "run.json"
+    return record.is_file() and json.loads(record.read_text())["specification_hash"] == spec.hash
+
+
+def _test_images(settings: RunSpec) -> tuple[Any, int]:
+    """N×S×S×3 `uint8` pixels of the first test images, and the number of classes."""
+    data = DatasetSpec(settings.dataset, scenes=ScenesSpec(test=IMAGES))
+    source = open_dataset(data)["test"]
+    size, count = settings.input_size, min(IMAGES, len(source.split.images))
+    pixels = [resize_image(source.image(index), size, size) for index in range(count)]
+    return np.stack(pixels), len(source.split.categories)
+
+
+def _ready(contender: Contender, classes: int, images: Tensor) -> Detector[Any]:
+    """The contender's detector with its weights, set for inference in channels-last order."""
+    detector = build_detector(replace(contender.spec, init="none"), classes, images)
+    if contender.run:
+        _load(detector, contender.run / "model.safetensors")
+    else:
+        _normalise(detector, images)
+        if isinstance(detector, SSD):
+            _thin_out_candidates(detector, images)
+    detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return detector
+
+
+def _load(detector: Detector[Any], weights: Path) -> None:
+    try:
+        detector.load_state_dict(load_file(weights))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{weights}: cannot be loaded, train the run again: {error}") from None
+
+
+@torch.no_grad()
+def _normalise(detector: Detector[Any], images: Tensor) -> None:
+    """Give the batch norms the statistics of `images`, so that activations are of usual size."""
+    for norm in (m for m in detector.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.momentum = None
+    detector.train()(images)
+
+
+@torch.no_grad()
+def _thin_out_candidates(detector: SSD, images: Tensor) -> None:
+    """Favour background by so much that a share `CANDIDATES` of the class scores pass the floor.
+
+    Exact but for the other foreground classes' part in the softmax, which is small at the floor.
+    """
+    floor = detector.config.selection.score_floor
+    logits = detector.eval()(images)[0].numpy()
+    lead = np.quantile(logits[..., 1:] - logits[..., :1], 1 - CANDIDATES)
+    for head in detector.class_heads:
+        biases = head.get_parameter("bias").view(-1, detector.config.classes + 1)
+        biases[:, 0] += float(lead + np.log((1 - floor) / floor))
+
+
+def _infer(detector: Detector[Any], work: Work, device: torch.device, batch: Tensor) -> object:
+    with autocast(work.precision, device):
+        return detector.detect(batch) if work.postprocessing else detector(batch)
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _cost(detector: Detector[Any], batch: Tensor) -> dict[str, int]:
+    """Parameters, and floating-point operations of the network (two a multiply-add)."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        detector(batch)
+    parameters = sum(p.numel() for p in detector.parameters())
+    return {"parameters": parameters, "flops_an_image": counter.get_total_flops()}
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("profile", help="a profile of params.yaml")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="that count (%(default)s)")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        raise UserError(f"--rounds must be 1 or more, not {arguments.rounds}")
+    profile, parameters = arguments.profile, read_parameters()
+    own = RunSpec.parse(profile_settings(parameters, profile), f"params.yaml, profile {profile}")
+    settings = replace(own, input_size=REFERENCE_SIZE, width=1.0)
+    folder = RESULTS / profile
+    contenders = choose_contenders(settings, study(parameters, profile), folder / "trained")
+    record = {
+        "dataset": settings.dataset,
+        "load_average_before": round(os.getloadavg()[0], 2),
+        "code": code_state(),
+        "machine": describe_machine(choose_device()),
+    }
+    speed = measure(contenders, settings, arguments.rounds)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "speed.json", json.dumps(record, indent=1) + "\n")
+    _write(folder / "speed.csv", speed.to_csv(index=False, float_format="%.5g"))
+    print(speed.drop(columns=["weights", "device"]).to_markdown(index=False, floatfmt=".4g"))
+
+
+if __name__ == "__main__":
+    tune_allocator()
+    run_cli(main)

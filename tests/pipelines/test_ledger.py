@@ -1,0 +1,63 @@
+"""The ledger takes in finished runs of the study's own specifications and loses none."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipelines.errors import UserError
+from pipelines.ledger import RECORD_FILES, ledger_row, take_in
+from pipelines.scoring import match_records, score_records
+from pipelines.spec import RunSpec
+from tests.pipelines.test_scoring import random_case
+
+
+def write_run(folder, spec, mark="", hash_=None):
+    folder.mkdir(parents=True)
+    for file in RECORD_FILES:
+        (folder / file).write_text(mark)
+    record = {
+        "name": folder.name,
+        "specification": spec.to_dict(),
+        "specification_hash": hash_ or spec.hash,
+        "cost": {"images_a_second": 11.5},
+        "machine": {"device": "a processor"},
+        "code": {"code_hash": "abc"},
+        "mark": mark,
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def test_a_new_training_takes_the_place_of_the_old_and_the_rest_stays(tmp_path):
+    study = {f"row-s{seed}": RunSpec(seed=seed) for seed in range(4)}
+    trained, runs = tmp_path / "trained", tmp_path / "runs"
+    write_run(runs / "row-s0", study["row-s0"], "old")
+    write_run(trained / "row-s0", study["row-s0"], "new")
+    write_run(runs / "row-s1", study["row-s1"], "kept")
+    write_run(runs / "row-s2", RunSpec(seed=2, iterations=7), "of another specification")
+    write_run(runs / "gone-s0", RunSpec(seed=9), "no longer in the study")
+    (trained / "row-s0" / "model.safetensors").write_text("weights")
+    assert take_in(study, trained, runs) == ["row-s0", "row-s1"]
+    assert sorted(path.name for path in runs.iterdir()) == ["row-s0", "row-s1"]
+    assert (runs / "row-s0" / "history.csv").read_text() == "new"
+    assert (runs / "row-s1" / "history.csv").read_text() == "kept"
+    assert sorted(path.name for path in (runs / "row-s0").iterdir()) == sorted(RECORD_FILES)
+
+
+def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
+    spec = RunSpec(seed=3, class_weights=(1.0, 4.0, 3.7))
+    folder = tmp_path / "some-row-s3"
+    write_run(folder, spec)
+    records = match_records(*random_case(3))
+    records.to_csv(folder / "matches.csv.gz", index=False)
+    row = ledger_row(folder)
+    assert (row["row"], row["seed"], row["class_weights"]) == ("some-row", 3, "1/4/3.7")
+    figures = score_records(pd.read_csv(folder / "matches.csv.gz")).figures
+    assert (row["AP"], row["AR10"]) == (figures["AP"], figures["AR10"])
+    assert row["AP_class 1"] == score_records(records).class_ap["class 1"]
+
+
+def test_a_specification_edited_after_the_run_is_refused(tmp_path):
+    write_run(tmp_path / "row-s0", RunSpec(iterations=601), hash_=RunSpec(iterations=600).hash)
+    with pytest.raises(UserError, match="the specification was changed"):
+        ledger_row(tmp_path / "row-s0")

@@ -1,0 +1,222 @@
+"""Timing: what is measured, in which order, and what is made of the figures."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from method.ssd import SSD
+from pipelines import speed
+from pipelines.detectors import build_detector
+from pipelines.errors import UserError
+from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.speed import (
+    CANDIDATES,
+    WARM_UP,
+    Contender,
+    Work,
+    choose_contenders,
+    measure,
+    summarise,
+    table4,
+    time_in_turn,
+)
+
+CPU = torch.device("cpu")
+CUSTOM, ORIGINAL = DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2
+TINY = RunSpec(input_size=64, width=0.25)
+PAPER = {"table4": {"ssd-mobilenet-v2": 153, "scale-aware-ssd": 200}}
+
+
+def trained_run(folder, spec):
+    """A run folder as far as speed looks at it."""
+    folder.mkdir(parents=True)
+    record = {"specification_hash": spec.hash}
+    (folder / "run.json").write_text(json.dumps(record))
+    detector = build_detector(spec, 3, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    save_file(detector.state_dict(), folder / "model.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_figures_of_hand_made_timings():
+    timings = {
+        Work(ORIGINAL, Precision.FP32, True): [10.0, 20.0, 30.0],
+        Work(CUSTOM, Precision.FP32, True): [5.0, 20.0, 10.0],
+        Work(ORIGINAL, Precision.BF16, True): [8.0, 8.0, 8.0],
+        Work(CUSTOM, Precision.BF16, True): [4.0, 4.0, 2.0],
+    }
+    _, custom, _, custom_bf16 = summarise(timings).to_dict("records")
+    # In order 5, 10, 20; the 95th percentile lies 0.9 of the way from 10 to 20.
+    assert custom["median_ms"] == 10
+    assert custom["p95_ms"] == pytest.approx(19)
+    assert custom["frames_a_second"] == 100
+    # Round by round 2, 1, 3: the median is 2, as it is of 20/10; the bf16 rounds 2, 2, 4.
+    assert custom["ratio_to_original"] == 2
+    assert custom_bf16["ratio_to_original"] == 2
+
+
+def test_the_ratio_is_taken_round_by_round():
+    original = [10.0, 100.0, 1000.0]
+    timings = {
+        Work(ORIGINAL, Precision.FP32, False): original,
+        Work(CUSTOM, Precision.FP32, False): [1.0, 100.0, 500.0],
+    }
+    # Rounds 10, 1, 2; the ratio of the medians would be 1.
+    assert summarise(timings)["ratio_to_original"].tolist() == [1, 2]
+
+
+@given(st.lists(st.floats(0.1, 1e4), min_size=1, max_size=20), st.floats(0.1, 10))
+def test_a_detector_that_takes_a_fixed_share_of_the_time_has_that_ratio(original, factor):
+    timings = {
+        Work(ORIGINAL, Precision.FP32, True): original,
+        Work(CUSTOM, Precision.FP32, True): [taken / factor for taken in original],
+    }
+    assert summarise(timings)["ratio_to_original"].tolist() == pytest.approx([1, factor])
+
+
+def test_each_round_times_everything_once_on_one_image_in_changing_order():
+    calls = []
+    names = "abcdef"
+    works = {name: lambda batch, name=name: calls.append((name, int(batch))) for name in names}
+    timings = time_in_turn(works, [torch.tensor(0), torch.tensor(1)], 10, CPU)
+    rounds = [calls[i : i + 6] for i in range(0, len(calls), 6)]
+    assert len(rounds) == WARM_UP + 10
+    assert all(sorted(name for name, _ in one) == list(names) for one in rounds)
+    assert [{image for _, image in one} for one in rounds] == [{i % 2} for i in range(13)]
+    assert len({tuple(name for name, _ in one) for one in rounds}) > 5
+    assert {name: len(taken) for name, taken in timings.items()} == dict.fromkeys(names, 10)
+
+
+def test_the_table_is_complete_on_a_tiny_configuration():
+    contenders = choose_contenders(TINY, {}, Path())
+    table = measure(contenders, TINY, rounds=2)
+    table = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    assert not table.isna().any(axis=None)
+    combinations = table[["detector", "precision", "postprocessing"]].itertuples(index=False)
+    assert {tuple(row) for row in combinations} == {
+        (d, p, post) for d in DetectorName for p in Precision for post in (True, False)
+    }
+    assert len(table) == 8
+    assert (table["rounds"] == 2).all()
+    assert (table["input_size"] == 64).all()
+    assert (table["threads"] == 1).all()
+    assert (table["median_ms"] <= table["p95_ms"]).all()
+    assert (table["frames_a_second"] * table["median_ms"]).tolist() == pytest.approx([1000] * 8)
+    assert (table.loc[table["detector"] == ORIGINAL, "ratio_to_original"] == 1).all()
+    # The custom SSD ends at block 8: fewer parameters and operations.
+    cost = table.groupby("detector")[["parameters", "flops_an_image"]].first()
+    assert (cost.loc[CUSTOM] < cost.loc[ORIGINAL]).all()
+
+
+@pytest.mark.parametrize("name", [CUSTOM, ORIGINAL])
+def test_an_untrained_detector_has_the_candidates_of_a_trained_one(name):
+    spec = RunSpec(detector=name, input_size=128, width=0.25)
+    pixels, classes = speed._test_images(spec)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    detector = speed._ready(Contender(spec), classes, images)
+    assert isinstance(detector, SSD)
+    with torch.inference_mode():
+        scores = detector(images)[0].softmax(-1)[..., 1:]
+    floor = detector.config.selection.score_floor
+    assert (scores > floor).float().mean() == pytest.approx(CANDIDATES, rel=0.15)
+
+
+def test_trained_weights_serve_where_runs_differ_in_the_detector_alone(tmp_path):
+    specs = {
+        "alone-s0": RunSpec(input_size=64, width=0.25, class_weights=(1.0, 2.0, 3.0)),
+        "custom-s0": TINY,
+        "original-s0": RunSpec(input_size=64, width=0.25, detector=ORIGINAL),
+    }
+    trained_run(tmp_path / "alone-s0", specs["alone-s0"])
+    trained_run(tmp_path / "custom-s0", specs["custom-s0"])
+    unpaired = choose_contenders(TINY, specs, tmp_path)
+    assert [c.run for c in unpaired.values()] == [None, None]
+    trained_run(tmp_path / "original-s0", specs["original-s0"])
+    paired = choose_contenders(TINY, specs, tmp_path)
+    assert {d: c.weights for d, c in paired.items()} == {
+        CUSTOM: "custom-s0",
+        ORIGINAL: "original-s0",
+    }
+    larger = RunSpec(input_size=128, width=0.25)
+    assert all(c.run is None for c in choose_contenders(larger, specs, tmp_path).values())
+
+
+def test_trained_weights_are_those_that_are_timed(tmp_path):
+    trained_run(tmp_path / "run-s0", RunSpec(input_size=64, width=0.25, seed=7))
+    images = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    detector = speed._ready(Contender(TINY, tmp_path / "run-s0"), 3, images)
+    expected = build_detector(RunSpec(input_size=64, width=0.25, seed=7), 3, images)
+    for name, value in expected.state_dict().items():
+        assert torch.equal(detector.state_dict()[name], value), name
+
+
+def test_broken_weights_are_named(tmp_path):
+    trained_run(tmp_path / "run-s0", TINY)
+    (tmp_path / "run-s0" / "model.safetensors").write_bytes(b"no weights")
+    images = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    with pytest.raises(UserError, match=r"model\.safetensors: cannot be loaded"):
+        speed._ready(Contender(TINY, tmp_path / "run-s0"), 3, images)
+
+
+def test_table_4_sets_each_detector_beside_the_paper():
+    measured = pd.DataFrame(
+        {
+            "detector": ["scale-aware-ssd", "ssd-mobilenet-v2", "another"],
+            "precision": ["bf16", "bf16", "bf16"],
+            "postprocessing": [True, False, True],
+            "median_ms": [25.0, 31.25, 1.0],
+            "p95_ms": [30.0, 40.0, 1.0],
+            "frames_a_second": [40.0, 32.0, 1.0],
+            "ratio_to_original": [1.25, 1.0, 1.0],
+            "parameters": [1_750_688, 3_524_768, 1],
+            "flops_an_image": [2_128_609_280, 3_153_461_248, 1],
+            "weights": ["a", "b", "c"],
+            "device": ["CPU X", "CPU X", "CPU X"],
+            "threads": [2, 2, 2],
+        }
+    )
+    custom, original = table4(PAPER, measured).to_dict("records")
+    assert (custom["frames/s, paper (RTX 3090)"], custom["frames/s"]) == ("200", "40.0")
+    # 200/153 = 1.307
+    assert (custom["× original, paper"], custom["× original"]) == ("1.31", "1.25")
+    assert (custom["decoding and NMS"], original["decoding and NMS"]) == ("yes", "no")
+    assert (original["frames/s, paper (RTX 3090)"], original["× original, paper"]) == (
+        "153",
+        "1.00",
+    )
+    assert (custom["GFLOPs"], custom["parameters, M"]) == ("2.13", "1.75")
+    assert custom["device"] == "CPU X, threads: 2"
+
+
+def test_the_command_writes_both_files_and_leaves_nothing_beside_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "RESULTS", tmp_path)
+    monkeypatch.setattr(speed, "REFERENCE_SIZE", 64)
+    monkeypatch.setattr(sys, "argv", ["speed", "quick", "--rounds", "1"])
+    speed.main()
+    assert sorted(p.name for p in (tmp_path / "quick").iterdir()) == ["speed.csv", "speed.json"]
+    table = pd.read_csv(tmp_path / "quick" / "speed.csv")
+    assert np.array_equal(table["rounds"].unique(), [1])
+    record = json.loads((tmp_path / "quick" / "speed.json").read_text())
+    assert record["machine"]["threads"] == table["threads"].iloc[0]
+    assert len(table4(PAPER, table)) == len(table)
+
+
+def test_no_rounds_are_refused(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["speed", "quick", "--rounds", "0"])
+    with pytest.raises(UserError, match="--rounds must be 1 or more, not 0"):
+        speed.main()
