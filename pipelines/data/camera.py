@@ -1,4 +1,4 @@
-"""The far and the near end of a greenhouse photograph: its blurred backdrop and its exposure."""
+"""The far and the near end of a photograph: a greenhouse's blurred backdrop, and the exposure."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,15 +57,23 @@ def _house(rng: np.random.Generator, draw: ImageDraw.ImageDraw, side: int) -> No
         draw.line((x, 0, x + rng.uniform(-8, 8), side), (level, level, level), width)
 
 
-def expose(light: Array, rng: np.random.Generator, noise: np.random.Generator) -> NDArray[np.uint8]:
+def expose(
+    light: Array,
+    rng: np.random.Generator,
+    noise: np.random.Generator,
+    *,
+    unevenness: float = 1.0,
+    blur: tuple[float, float] = (0.3, 0.9),
+) -> NDArray[np.uint8]:
     """The photograph (uint8 size×size×3): uneven light, white balance, defocus and noise.
 
     `light` is float32 3×size×size, linear. `rng` gives what the photograph has in common at every
-    size, `noise` the grain of the pixels.
+    size, `noise` the grain of the pixels. `unevenness` scales how much the light varies over the
+    picture; `blur` is the range of the defocus in pixels of a picture 512 wide.
     """
     size = light.shape[1]
-    blotches = np.exp(0.30 * rng.standard_normal((7, 7)))
-    ramp_x, ramp_y = rng.uniform(-0.35, 0.35), rng.uniform(-0.45, 0.15)
+    blotches = np.exp(0.30 * unevenness * rng.standard_normal((7, 7)))
+    ramp_x, ramp_y = unevenness * rng.uniform(-0.35, 0.35), unevenness * rng.uniform(-0.45, 0.15)
     axis = np.linspace(-1, 1, 7)
     field = blotches * (1 + ramp_x * axis[None] + ramp_y * axis[:, None])
     coarse = Image.fromarray(field.astype(np.float32))
@@ -78,6 +86,6 @@ def expose(light: Array, rng: np.random.Generator, noise: np.random.Generator) -
     display -= over * over / (over + np.float32(0.4))
     sharp = np.clip(display * 255, 0, 255).astype(np.uint8).transpose(1, 2, 0)
     photo = Image.fromarray(np.ascontiguousarray(sharp))
-    photo = photo.filter(ImageFilter.GaussianBlur(size / 512 * rng.uniform(0.3, 0.9)))
+    photo = photo.filter(ImageFilter.GaussianBlur(size / 512 * rng.uniform(*blur)))
     grain = noise.standard_normal((size, size, 3), np.float32) * np.float32(rng.uniform(2, 5))
     return np.clip(np.asarray(photo) + grain + np.float32(0.5), 0, 255).astype(np.uint8)

@@ -1,4 +1,8 @@
-"""Data sets by name: `scenes`, `laboro`, `laboro-mosaics`, or a folder in COCO form."""
+"""Data sets by name, or a folder in COCO form.
+
+Drawn here: `scenes` (greenhouse tomatoes) and `aerial`. From the data root: `laboro`,
+`laboro-mosaics` and `nwpu`.
+"""
 
 import math
 import os
@@ -6,14 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.data import aerial, scenes
 from pipelines.data.coco import read_coco
+from pipelines.data.drawing import LARGEST_SIZE, SMALLEST_SIZE, Scene
 from pipelines.data.mosaic import MosaicSource, mosaic, seeded_order
-from pipelines.data.sources import FolderSource, ImageSource, ScenesSource
+from pipelines.data.sources import DrawnSource, FolderSource, ImageSource
 from pipelines.errors import UserError, note
 
 Report = Callable[[str], None]
 
-NAMES = ("scenes", "laboro-mosaics", "laboro")
+NAMES = ("scenes", "aerial", "laboro-mosaics", "laboro", "nwpu")
+FOLDERS = {"laboro-mosaics": "laboro_tomato", "laboro": "laboro_tomato", "nwpu": "nwpu_vhr10"}
+"""Where under the data root the photographs of a name lie."""
+
 ROOT_VARIABLE = "DETECTION_DATA"
 DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Beside the repository."""
@@ -23,31 +32,57 @@ VAL_FILES = ("val.json",)
 TEST_FILES = ("test.json", "val2017.json", "instances_val2017.json")
 """COCO's val2017 is what its papers test on; a validation split is taken from train."""
 
-_SCENE_BLOCK = 1_000_000
+_SPLIT_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
-class ScenesSpec:
-    """How many scenes to draw for each split, their side in pixels (128 to 1024), and the seed.
+class DrawnSpec:
+    """How many pictures to draw for each split, their side in pixels (128 to 1024), and the seed.
 
-    The scenes of one split do not change with the numbers of the others.
+    The pictures of one split do not change with the numbers of the others.
     """
+
+    train: int
+    val: int
+    test: int
+    size: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for split, count in self.counts.items():
+            if not 1 <= count <= _SPLIT_BLOCK:
+                raise UserError(f"drawn data: {split} = {count} is not a number of images from 1")
+        if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            raise UserError(
+                f"drawn data: size {self.size} is outside {SMALLEST_SIZE} to {LARGEST_SIZE} px"
+            )
+        if self.seed < 0:
+            raise UserError(f"drawn data: seed {self.seed} is negative; give 0 or more")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pictures of each split."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+
+@dataclass(frozen=True)
+class ScenesSpec(DrawnSpec):
+    """The greenhouse scenes."""
 
     train: int = 96
     val: int = 16
     test: int = 48
     size: int = 512
-    seed: int = 0
 
-    def __post_init__(self) -> None:
-        counts = {"train": self.train, "val": self.val, "test": self.test}
-        for split, count in counts.items():
-            if not 1 <= count <= _SCENE_BLOCK:
-                raise UserError(f"scenes: {split} = {count} is not a number of images from 1")
-        if not 128 <= self.size <= 1024:
-            raise UserError(f"scenes: size {self.size} is outside 128 to 1024 px")
-        if self.seed < 0:
-            raise UserError(f"scenes: seed {self.seed} is negative; give 0 or more")
+
+@dataclass(frozen=True)
+class AerialSpec(DrawnSpec):
+    """The aerial pictures."""
+
+    train: int = 192
+    val: int = 24
+    test: int = 48
+    size: int = 256
 
 
 @dataclass(frozen=True)
@@ -62,6 +97,7 @@ class DatasetSpec:
     split_seed: chooses those images.
     drop_broken: leave out broken boxes and report them, rather than stop.
     tile: side in pixels of an image in laboro-mosaics; mosaic_seed: how they are grouped.
+    scenes, aerial: what to draw.
     """
 
     name: str
@@ -72,6 +108,7 @@ class DatasetSpec:
     tile: int = 256
     mosaic_seed: int = 0
     scenes: ScenesSpec = field(default_factory=ScenesSpec)
+    aerial: AerialSpec = field(default_factory=AerialSpec)
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation_fraction < 1:
@@ -91,11 +128,13 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
     Raises UserError if the name is unknown, or the data are not found or broken.
     """
     if spec.name == "scenes":
-        return _open_scenes(spec.scenes)
-    if spec.name == "laboro":
-        return dict(_open_folder(_named_folder(spec, "laboro_tomato"), spec, report))
-    if spec.name == "laboro-mosaics":
-        singles = _open_folder(_named_folder(spec, "laboro_tomato"), spec, report)
+        return _drawn(scenes.draw_scene, scenes.CLASSES, spec.scenes)
+    if spec.name == "aerial":
+        return _drawn(aerial.draw_aerial, aerial.CLASSES, spec.aerial)
+    if spec.name in FOLDERS:
+        singles = _open_folder(_named_folder(spec), spec, report)
+        if spec.name != "laboro-mosaics":
+            return dict(singles)
         return {name: _mosaic(name, single, spec, report) for name, single in singles.items()}
     folder = Path(spec.name).expanduser()
     if folder.is_dir():
@@ -113,20 +152,22 @@ def data_root(root: str | None = None) -> Path:
     return Path(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
 
 
-def _open_scenes(spec: ScenesSpec) -> dict[str, ImageSource]:
-    counts = {"train": spec.train, "val": spec.val, "test": spec.test}
+def _drawn(
+    draw: Callable[[int, int, int], Scene], class_names: tuple[str, ...], spec: DrawnSpec
+) -> dict[str, ImageSource]:
     return {
-        split: ScenesSource(spec.seed, block * _SCENE_BLOCK, count, spec.size)
-        for block, (split, count) in enumerate(counts.items())
+        split: DrawnSource(draw, class_names, spec.seed, block * _SPLIT_BLOCK, count, spec.size)
+        for block, (split, count) in enumerate(spec.counts.items())
     }
 
 
-def _named_folder(spec: DatasetSpec, folder_name: str) -> Path:
-    folder = data_root(spec.root) / folder_name
+def _named_folder(spec: DatasetSpec) -> Path:
+    folder = data_root(spec.root) / FOLDERS[spec.name]
     if not folder.is_dir():
+        own = "aerial" if spec.name == "nwpu" else "scenes"
         raise UserError(
             f"data set {spec.name!r}: no folder {folder}; set {ROOT_VARIABLE} to the folder that "
-            f"holds {folder_name}, or use the data set 'scenes', which needs nothing"
+            f"holds {folder.name}, or use the data set {own!r}, which needs nothing"
         )
     return folder
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.data.camera import backdrop, expose
+from pipelines.data.drawing import Scene, box_in_image, streams
 from pipelines.data.painting import Array, Canvas, Foliage, Stem, Tomato
 
 CLASSES = ("unripe", "semi-ripe", "fully-ripe")
@@ -31,20 +32,6 @@ _LEAST_VISIBLE = 0.45
 _LEAST_IN_IMAGE = 0.75
 _LEAST_GAP = 0.66
 _DISC_POINTS = 96
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One picture with its labelled fruits.
-
-    `image` is uint8 size×size×3, RGB. `boxes` is float64 N×4: x and y of the upper left corner,
-    width and height in pixels, the extent of each fruit's whole outline clipped to the image.
-    `classes` is int64 N, indices into `CLASSES`.
-    """
-
-    image: NDArray[np.uint8]
-    boxes: NDArray[np.float64]
-    classes: NDArray[np.int64]
 
 
 class _Fruits:
@@ -106,20 +93,16 @@ def draw_scene(seed: int, index: int, size: int = 512) -> Scene:
     The bytes are the same wherever the versions of numpy and Pillow and the CPU's instruction
     family are; elsewhere a pixel may differ by one level, as sines may differ in the last bit.
     """
-    if not 128 <= size <= 1024:
-        raise ValueError(f"size {size} is outside 128 to 1024")
-    layout_seed, pixel_seed = np.random.SeedSequence([seed, index]).spawn(2)
-    rng = np.random.Generator(np.random.PCG64(layout_seed))
+    rng, pixels = streams(seed, index, size)
     layout = _lay_out(rng)
-    image = _paint(layout, rng, np.random.Generator(np.random.PCG64(pixel_seed)), size)
+    image = _paint(layout, rng, pixels, size)
     boxes = np.array([_box(fruit) for fruit in layout.fruits.fruits], np.float64) * size
     return Scene(image, boxes.reshape(-1, 4), np.array(layout.fruits.classes, np.int64))
 
 
 def _box(fruit: Tomato) -> tuple[float, float, float, float]:
     half_x, half_y = fruit.half_extent
-    x0, y0 = max(fruit.x - half_x, 0.0), max(fruit.y - half_y, 0.0)
-    return x0, y0, min(fruit.x + half_x, 1.0) - x0, min(fruit.y + half_y, 1.0) - y0
+    return box_in_image(fruit.x - half_x, fruit.y - half_y, fruit.x + half_x, fruit.y + half_y)
 
 
 def _unit(x: float, y: float, z: float) -> Array:

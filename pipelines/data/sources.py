@@ -1,5 +1,6 @@
 """Where images with boxes come from: the one interface that preparation reads, and its forms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.data import scenes
+from pipelines.data.drawing import Scene
 from pipelines.data.images import load_image
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 
@@ -41,30 +42,33 @@ class FolderSource:
 
 
 @dataclass(frozen=True)
-class ScenesSource:
-    """Drawn scenes number `first` to `first + count - 1` of a seed, size x size pixels each.
+class DrawnSource:
+    """Pictures number `first` to `first + count - 1` of a seed, size x size pixels each.
 
+    draw: the generator, of seed, number and size; class_names: what its class indices stand for.
     All are drawn once, at the first use, and kept (3 · size² bytes each).
     """
 
+    draw: Callable[[int, int, int], Scene]
+    class_names: tuple[str, ...]
     seed: int
     first: int
     count: int
     size: int
 
     @cached_property
-    def _scenes(self) -> tuple[scenes.Scene, ...]:
+    def _scenes(self) -> tuple[Scene, ...]:
         numbers = range(self.first, self.first + self.count)
-        return tuple(scenes.draw_scene(self.seed, number, self.size) for number in numbers)
+        return tuple(self.draw(self.seed, number, self.size) for number in numbers)
 
     @cached_property
     def split(self) -> CocoSplit:
-        """Category id k is scenes.CLASSES[k - 1]; image ids count from 1."""
+        """Category id k is class_names[k - 1]; image ids count from 1."""
         images = tuple(
             ImageRecord(index + 1, f"scene-{self.first + index:07d}.png", self.size, self.size)
             for index in range(self.count)
         )
-        categories = tuple(Category(k, name) for k, name in enumerate(scenes.CLASSES, start=1))
+        categories = tuple(Category(k, name) for k, name in enumerate(self.class_names, start=1))
         objects = (
             (image.id, int(class_index) + 1, [float(value) for value in box])
             for image, scene in zip(images, self._scenes, strict=True)
@@ -77,5 +81,5 @@ class ScenesSource:
         return CocoSplit(images, categories, annotations)
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """Pixels of scene `first + index`, uint8 (size, size, 3)."""
+        """Pixels of picture `first + index`, uint8 (size, size, 3)."""
         return self._scenes[index].image

@@ -299,16 +299,18 @@ SLOW_PREPARATION = """
     import sys, time
     from pathlib import Path
     from pipelines.data.prepared import prepare
-    from pipelines.data.sources import ScenesSource
+    from pipelines.data.scenes import CLASSES, draw_scene
+    from pipelines.data.sources import DrawnSource
     from pipelines.errors import run_cli
 
-    class Slow(ScenesSource):
+    class Slow(DrawnSource):
         def image(self, index):
             print(index, flush=True)
             time.sleep(60 * index)
             return super().image(index)
 
-    run_cli(lambda: prepare({"train": Slow(0, 0, 2, 128)}, Path(sys.argv[1]), 128, progress=False))
+    source = Slow(draw_scene, CLASSES, seed=0, first=0, count=2, size=128)
+    run_cli(lambda: prepare({"train": source}, Path(sys.argv[1]), 128, progress=False))
 """
 
 

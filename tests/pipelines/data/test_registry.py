@@ -1,16 +1,26 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pipelines.data import aerial, scenes
 from pipelines.data.mosaic import MosaicSource
 from pipelines.data.prepared import load_prepared, prepare
-from pipelines.data.registry import DEFAULT_ROOT, DatasetSpec, ScenesSpec, data_root, open_dataset
-from pipelines.data.scenes import CLASSES, draw_scene
+from pipelines.data.registry import (
+    DEFAULT_ROOT,
+    AerialSpec,
+    DatasetSpec,
+    ScenesSpec,
+    data_root,
+    open_dataset,
+)
 from pipelines.data.sources import ImageSource
 from pipelines.errors import UserError
 
 LABORO = data_root() / "laboro_tomato"
+NWPU = data_root() / "nwpu_vhr10"
+needs_nwpu = pytest.mark.skipif(not NWPU.is_dir(), reason=f"no {NWPU}")
 needs_laboro = pytest.mark.skipif(not LABORO.is_dir(), reason=f"no {LABORO}")
 
 
@@ -31,7 +41,8 @@ def file_names(source: ImageSource) -> set[str]:
 
 def test_unknown_name_lists_the_right_ones():
     with pytest.raises(
-        UserError, match=r"unknown data set 'coco'; give one of scenes, laboro-mosaics, laboro, or"
+        UserError,
+        match=r"data set 'coco'; give one of scenes, aerial, laboro-mosaics, laboro, nwpu, or",
     ):
         open_dataset(DatasetSpec("coco"))
 
@@ -42,16 +53,25 @@ def test_missing_path(path):
         open_dataset(DatasetSpec(path))
 
 
-@pytest.mark.parametrize("name", ["laboro", "laboro-mosaics"])
+@pytest.mark.parametrize(
+    ("name", "folder", "way_out"),
+    [
+        ("laboro", "laboro_tomato", "scenes"),
+        ("laboro-mosaics", "laboro_tomato", "scenes"),
+        ("nwpu", "nwpu_vhr10", "aerial"),
+    ],
+)
 @pytest.mark.parametrize("by", ["parameter", "variable"])
-def test_missing_set_names_variable_folder_and_the_way_out(tmp_path, monkeypatch, name, by):
+def test_missing_set_names_variable_folder_and_the_way_out(
+    tmp_path, monkeypatch, name, folder, way_out, by
+):
     monkeypatch.setenv("DETECTION_DATA", str(tmp_path / "variable"))
     root = str(tmp_path / "parameter") if by == "parameter" else None
     with pytest.raises(UserError) as caught:
         open_dataset(DatasetSpec(name, root=root))
     assert str(caught.value) == (
-        f"data set {name!r}: no folder {tmp_path / by / 'laboro_tomato'}; set DETECTION_DATA to "
-        "the folder that holds laboro_tomato, or use the data set 'scenes', which needs nothing"
+        f"data set {name!r}: no folder {tmp_path / by / folder}; set DETECTION_DATA to "
+        f"the folder that holds {folder}, or use the data set {way_out!r}, which needs nothing"
     )
 
 
@@ -82,9 +102,10 @@ def test_odd_specification(option, value):
 @pytest.mark.parametrize(
     ("option", "value"), [("train", 0), ("val", -1), ("size", 100), ("size", 2000), ("seed", -1)]
 )
-def test_odd_scenes(option, value):
+@pytest.mark.parametrize("kind", [ScenesSpec, AerialSpec])
+def test_odd_drawn_data(kind, option, value):
     with pytest.raises(UserError, match=option):
-        ScenesSpec(**{option: value})
+        kind(**{option: value})
 
 
 # ---- COCO folders
@@ -161,30 +182,53 @@ def test_broken_boxes_are_dropped_on_request(write_set):
     assert reports == [f"{file}: dropped 1 broken boxes: 1 without area"]
 
 
-# ---- scenes
+# ---- drawn data
 
-FEW = ScenesSpec(train=3, val=1, test=2, size=128)
+FEW = DatasetSpec(
+    "scenes",
+    scenes=ScenesSpec(train=3, val=1, test=2, size=128),
+    aerial=AerialSpec(train=3, val=1, test=2, size=128),
+)
 
 
-def test_scenes_default_counts():
-    assert (ScenesSpec().train, ScenesSpec().val, ScenesSpec().test) == (96, 16, 48)
-    assert ScenesSpec().size == 512
+@pytest.mark.parametrize(
+    ("spec", "counts", "size"),
+    [(ScenesSpec(), (96, 16, 48), 512), (AerialSpec(), (192, 24, 48), 256)],
+)
+def test_drawn_data_have_their_default_counts(spec, counts, size):
+    assert tuple(spec.counts.values()) == counts
+    assert spec.size == size
 
 
-def test_scenes_are_the_drawn_ones(tmp_path):
-    sources = open_dataset(DatasetSpec("scenes", scenes=FEW))
+@pytest.mark.parametrize(
+    ("name", "draw", "class_names"),
+    [
+        ("scenes", scenes.draw_scene, scenes.CLASSES),
+        ("aerial", aerial.draw_aerial, aerial.CLASSES),
+    ],
+)
+def test_drawn_data_are_those_of_their_generator(tmp_path, name, draw, class_names):
+    sources = open_dataset(replace(FEW, name=name))
     assert list(sources) == ["train", "val", "test"]
     assert sizes(sources) == {"train": 3, "val": 1, "test": 2}
-    for name, first in (("train", 0), ("val", 1_000_000), ("test", 2_000_000)):
-        split = sources[name].split
-        assert [(c.id, c.name) for c in split.categories] == list(enumerate(CLASSES, start=1))
+    for split_name, first in (("train", 0), ("val", 1_000_000), ("test", 2_000_000)):
+        split = sources[split_name].split
+        assert [(c.id, c.name) for c in split.categories] == list(enumerate(class_names, start=1))
         for index, found in enumerate(split.annotations_by_image()):
-            scene = draw_scene(0, first + index, 128)
-            assert np.array_equal(sources[name].image(index), scene.image)
+            scene = draw(0, first + index, 128)
+            assert np.array_equal(sources[split_name].image(index), scene.image)
             assert [a.bbox for a in found] == [tuple(box) for box in scene.boxes.tolist()]
             assert [a.category_id - 1 for a in found] == scene.classes.tolist()
     prepare(sources, tmp_path / "p", 128, progress=False)
-    assert load_prepared(tmp_path / "p", "test").class_names == CLASSES
+    assert load_prepared(tmp_path / "p", "test").class_names == class_names
+
+
+def test_the_aerial_pictures_of_a_split_do_not_depend_on_the_number_of_the_others():
+    few = open_dataset(replace(FEW, name="aerial"))["test"]
+    more = AerialSpec(train=5, val=4, test=2, size=128)
+    again = open_dataset(DatasetSpec("aerial", aerial=more))["test"]
+    assert again.split == few.split
+    assert all(np.array_equal(again.image(k), few.image(k)) for k in range(2))
 
 
 def test_a_scene_is_drawn_once(monkeypatch):
@@ -194,8 +238,9 @@ def test_a_scene_is_drawn_once(monkeypatch):
         drawn.append(index)
         return draw_scene(seed, index, size)
 
+    draw_scene = scenes.draw_scene
     monkeypatch.setattr("pipelines.data.scenes.draw_scene", counting)
-    train = open_dataset(DatasetSpec("scenes", scenes=FEW))["train"]
+    train = open_dataset(FEW)["train"]
     assert drawn == []
     for _ in range(2):
         assert len(train.split.images) == 3
@@ -256,3 +301,17 @@ def test_laboro_mosaics_show_their_images_at_half_of_512():
     blocks = last.reshape(128, 5, 128, 5, 3).mean((1, 3))
     tile = image[256:, 256:].astype(float).reshape(128, 2, 128, 2, 3).mean((1, 3))
     assert np.abs(tile - blocks).mean() < 2
+
+
+@needs_nwpu
+def test_nwpu_has_its_published_classes_and_no_faults():
+    reports: list[str] = []
+    whole = open_dataset(
+        DatasetSpec("nwpu", root=str(NWPU.parent), validation_fraction=0), report=reports.append
+    )
+    assert sizes(whole) == {"train": 520, "test": 130}
+    assert [len(source.split.annotations) for source in whole.values()] == [3108, 813]
+    assert len(whole["train"].split.categories) == 10
+    assert not reports
+    parts = open_dataset(DatasetSpec("nwpu", root=str(NWPU.parent)), report=ignore)
+    assert sizes(parts) == {"train": 442, "val": 78, "test": 130}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.data.scenes import CLASSES, Scene, draw_scene
+from pipelines.data.drawing import Scene
+from pipelines.data.scenes import CLASSES, draw_scene
 
 SIZE = 128
 SEED = 7
