@@ -56,11 +56,11 @@ def encode(boxes: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) ->
 
 
 def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) -> Tensor:
-    """Inverse of `encode`: …×4 boxes, `xyxy`, pixels, of the same coding."""
+    """Inverse of `encode`: …×4 boxes, `xyxy`, pixels, of the same coding; no side below 0."""
     anchor_sides = anchors[..., 2:]
     if coding is BoxCoding.CORNER:
         corner = anchors[..., :2] - anchor_sides / 2 + offsets[..., :2] * anchor_sides
-        return torch.cat([corner, corner + offsets[..., 2:] * anchor_sides], dim=-1)
+        return torch.cat([corner, corner + offsets[..., 2:].clamp(min=0) * anchor_sides], dim=-1)
     if coding is BoxCoding.SSD:
         offsets = offsets * offsets.new_tensor(SSD_VARIANCES)
     centre = anchors[..., :2] + offsets[..., :2] * anchor_sides

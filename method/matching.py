@@ -33,8 +33,9 @@ def match(
 
     Returns:
         Two int64 vectors of one length: indices of anchors, ascending and without repeats, and the
-        index of the object of each. An object whose only candidate is the better match of another
-        object left without an anchor gets none.
+        index of the object of each. The anchor that an object falls back on is taken from whichever
+        object had it, as in the released code and in torchvision's SSD; of several objects that
+        fall back on one anchor, the one that overlaps it most gets it.
     """
     rule = matching or Matching()
     if len(boxes) == 0:

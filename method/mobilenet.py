@@ -85,15 +85,14 @@ def load_folded(
     modules = list(encoder.modules())
     norms = [module for module in modules if isinstance(module, nn.BatchNorm2d)]
     convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
+    folded = [
+        _folded_layer(by_number, number, convolution.weight.shape)
+        for number, convolution in enumerate(convolutions)
+    ]
     hooks = []
-    for number, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
-        weight = by_number.get(f"{number:02d}.weight")
-        bias = by_number.get(f"{number:02d}.bias")
-        if weight is None or bias is None or weight.shape != convolution.weight.shape:
-            found = "nothing" if weight is None else f"a weight of {weight.shape}"
-            raise ValueError(f"layer {number:02d} needs {tuple(convolution.weight.shape)}: {found}")
-        convolution.weight.data.copy_(torch.from_numpy(weight))
-        hooks.append(norm.register_forward_pre_hook(_undo_normalisation(torch.from_numpy(bias))))
+    for convolution, norm, (weight, bias) in zip(convolutions, norms, folded, strict=True):
+        convolution.weight.data.copy_(weight)
+        hooks.append(norm.register_forward_pre_hook(_undo_normalisation(bias)))
     training = encoder.training
     encoder.eval()
     with torch.no_grad():
@@ -101,6 +100,18 @@ def load_folded(
     encoder.train(training)
     for hook in hooks:
         hook.remove()
+
+
+def _folded_layer(
+    layers: Mapping[str, NDArray[np.float32]], number: int, shape: torch.Size
+) -> tuple[Tensor, Tensor]:
+    weight, bias = layers.get(f"{number:02d}.weight"), layers.get(f"{number:02d}.bias")
+    if weight is None or bias is None:
+        raise ValueError(f"layer {number:02d} needs {tuple(shape)}: found nothing")
+    if weight.shape != shape or bias.shape != shape[:1]:
+        found = f"found a weight of {weight.shape} and a bias of {bias.shape}"
+        raise ValueError(f"layer {number:02d} needs {tuple(shape)}: {found}")
+    return torch.from_numpy(weight), torch.from_numpy(bias)
 
 
 def _undo_normalisation(bias: Tensor) -> Callable[[nn.BatchNorm2d, tuple[Tensor]], None]:

@@ -47,7 +47,7 @@ def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tens
 
     Returns:
         B×A mask, true only where `labels` is 0. Where neither a positive nor such a negative is
-        left in the whole batch, all negatives, so that the loss is defined.
+        left in the whole batch, all negatives, whatever the limit, so that the loss is defined.
     """
     positive = labels > 0
     scores = logits.detach().float()
