@@ -26,7 +26,7 @@ class Selection:
     """Which candidates become detections."""
 
     score_floor: float = 0.01
-    """Score that a detection must exceed. The released code's 0.3 cuts the precision-recall curve."""
+    """Score that a detection must exceed. The released code's 0.3 cuts the curve short."""
     nms_iou: float = 0.45
     """Overlap at which the weaker of two detections of one class goes (released code: 0.3)."""
     most: int = 100

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +49,6 @@ class SSDConfig:
     """Anchors of a cell, width over height."""
     width: float = 1.0
     """Multiplier of the encoder's and the extra layers' channels."""
-    frozen: int = 0
-    """So many of the encoder's first layers keep their weights and batch statistics."""
     class_weights: tuple[float, ...] | None = None
     """Weight of each foreground class in the classification loss; background's is 1."""
     coding: BoxCoding = BoxCoding.SSD
@@ -92,9 +89,8 @@ class SSD(Detector[SSDMatch]):
             )
         self.config = config
         self.encoder = encoder_blocks(second, config.width)
-        self.encoder[: config.frozen].requires_grad_(False)
-        self.extras = _extra_layers(out_channels(self.encoder[second]), config.width)
-        self.fields = _head_fields(self.encoder, self.extras, first)
+        self.extras = extra_layers(out_channels(self.encoder[second]), config.width)
+        self.fields = head_fields(self.encoder, self.extras, first)
         if len(config.anchors) != len(self.fields):
             raise ValueError(f"{len(self.fields)} heads need as many anchors: {config.anchors}")
         channels = [
@@ -118,12 +114,6 @@ class SSD(Detector[SSDMatch]):
             side = anchor * size / REFERENCE_SIZE
             grids.append(anchor_grid((cells, cells), head.stride, side, self.config.aspect_ratios))
         return torch.cat(grids)
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode of all but the frozen layers."""
-        super().train(mode)
-        self.encoder[: self.config.frozen].eval()
-        return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class scores B×A×(C+1) and coded boxes B×A×4 of B×3×S×S `uint8` images."""
@@ -183,7 +173,8 @@ class SSD(Detector[SSDMatch]):
         return [select(p, b, size, rule) for p, b in zip(probabilities, boxes, strict=True)]
 
 
-def _extra_layers(channels: int, width: float) -> nn.ModuleList:
+def extra_layers(channels: int, width: float = 1.0) -> nn.ModuleList:
+    """The two layers behind the encoder that carry the third and the fourth head."""
     layers = nn.ModuleList()
     for narrow, wide in _EXTRA_CHANNELS:
         narrow, wide = int(narrow * width), int(wide * width)
@@ -199,7 +190,7 @@ def _extra_layers(channels: int, width: float) -> nn.ModuleList:
     return layers
 
 
-def _head_fields(
+def head_fields(
     encoder: nn.Sequential, extras: nn.ModuleList, first: int
 ) -> tuple[ReceptiveField, ...]:
     """Receptive field of the feature map under each head, finest first."""

@@ -62,7 +62,6 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
         attach=(first, second),
         anchors=spec.anchors,
         width=spec.width,
-        frozen=spec.freeze,
         class_weights=spec.class_weights,
         coding=coding,
         softmax_twice=Released.SOFTMAX_TWICE in released,

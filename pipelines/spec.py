@@ -97,11 +97,6 @@ class RunSpec:
     )
     sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
     width: float = _explained("multiplier of the network's channels", 1.0)
-    freeze: int = _explained(
-        "so many of the encoder's first layers keep their first weights; 1 is the initial "
-        "convolution, 4 everything to block 3",
-        0,
-    )
     init: str = _explained(
         "the first weights: none, torchvision, a .npz of folded ImageNet weights, or a run's "
         "model.safetensors (all but the heads)",
@@ -124,7 +119,7 @@ class RunSpec:
     def __post_init__(self) -> None:
         for name in ("input_size", "iterations", "batch_size", "learning_rate", "width"):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
-        for name in ("seed", "weight_decay", "warmup", "validate_every", "freeze"):
+        for name in ("seed", "weight_decay", "warmup", "validate_every"):
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
         _require(self.input_size % 64 == 0, "input_size", "must divide by 64", self.input_size)
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)

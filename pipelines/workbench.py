@@ -10,6 +10,7 @@ import json
 
 import pandas as pd
 
+from pipelines.adapt import fill_in
 from pipelines.errors import run_cli
 from pipelines.plan import RESULTS, read_parameters, workbench_spec
 from pipelines.runtime import tune_allocator
@@ -21,7 +22,7 @@ FOLDER = RESULTS / "workbench"
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
-    run(workbench_spec(read_parameters()), FOLDER / "run")
+    run(workbench_spec(fill_in(read_parameters())), FOLDER / "run")
     score = score_records(pd.read_csv(FOLDER / "run" / "matches.csv.gz"))
     figures = {name: round(value, 3) for name, value in score.figures.items()}
     defined = {name: value for name, value in figures.items() if value == value}
