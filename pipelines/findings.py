@@ -6,12 +6,10 @@ How soon each sampler converges, how its minibatch develops, and whether the A-s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy.stats import pearsonr, spearmanr
 
 from pipelines.queries import Study, mean_a_score
@@ -22,7 +20,6 @@ PAPER_EPOCHS = {"basic (3:1)": "150-250", "dns": "40-50", "1:1": ""}
 """Epochs to convergence (§5.3)."""
 WITHIN = 1.0
 """Points of AP from the final value that count as converged."""
-COLOURS = {"basic (3:1)": "#0072b2", "dns": "#d55e00", "1:1": "#009e73"}
 
 
 def histories(study: Study, row: str) -> list[pd.DataFrame]:
@@ -42,7 +39,7 @@ def convergence(study: Study) -> pd.DataFrame:
     """Iterations and epochs after which validation AP stays near its final value, by sampler."""
     rows = []
     for label, row in SAMPLERS.items():
-        curves = [_validation(history) for history in histories(study, row)]
+        curves = [validation_curve(history) for history in histories(study, row)]
         reached = [
             converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
             for curve in curves
@@ -131,46 +128,8 @@ def anchor_correlation(paper: dict[str, Any], study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw_convergence(study: Study, path: Path) -> None:
-    """Validation AP against iterations, one line a run."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for label, row in SAMPLERS.items():
-        for i, history in enumerate(histories(study, row)):
-            curve = _validation(history)
-            axes.plot(curve["step"], curve["validation_AP"], color=COLOURS[label], marker="o",
-                      markersize=3, label=None if i else label)  # fmt: skip
-    axes.set(xlabel="iterations", ylabel="validation AP (%)", title="Convergence by sampler")
-    _save(figure, path)
-
-
-def draw_balance(study: Study, path: Path) -> None:
-    """Length of the minibatch, and negatives to one positive, over the training."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    length, ratio = figure.subplots(1, 2)
-    for label, row in SAMPLERS.items():
-        for i, history in enumerate(histories(study, row)):
-            log = history.dropna(subset=["positives"])
-            name = None if i else label
-            length.plot(
-                log["step"], log["positives"] + log["negatives"], COLOURS[label], label=name
-            )
-            ratio.plot(log["step"], log["negatives"] / log["positives"], COLOURS[label], label=name)
-    length.set(xlabel="iterations", ylabel="samples in the minibatch", yscale="log")
-    ratio.set(xlabel="iterations", ylabel="negatives to one positive", yscale="log")
-    figure.suptitle("The minibatch by sampler")
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-
-
-def _validation(history: pd.DataFrame) -> pd.DataFrame:
+def validation_curve(history: pd.DataFrame) -> pd.DataFrame:
+    """The logged steps at which validation AP was measured."""
     if "validation_AP" not in history:
         return history.iloc[:0]
     return history.dropna(subset=["validation_AP"])

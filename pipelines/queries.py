@@ -45,15 +45,15 @@ class Study:
     folder: Path
 
     @classmethod
-    def open(cls, profile: str) -> Study:
-        """Read params.yaml and the profile's ledger.
+    def open(cls, profile: str, results: Path | None = None) -> Study:
+        """Read params.yaml and the ledger in `results`, unless given the profile's own folder.
 
         Raises:
             UserError: there is no such profile, or no ledger yet.
         """
         parameters = read_parameters()
         settings = {"profile": profile, **profile_settings(parameters, profile)}
-        folder = RESULTS / profile
+        folder = results or RESULTS / profile
         if not (folder / "ledger.csv").exists():
             raise UserError(f"{profile}/ledger.csv is missing: run `dvc repro` first")
         ledger = pd.read_csv(folder / "ledger.csv")

@@ -19,7 +19,7 @@ from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.errors import run_cli
-from pipelines.findings import WITHIN
+from pipelines.findings import WITHIN, anchor_correlation, balance, convergence
 from pipelines.queries import Study, explain_departures, trained_table
 from pipelines.runtime import REPOSITORY
 from pipelines.speed import table4
@@ -106,9 +106,11 @@ def main() -> None:
         if timed.exists():
             write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED)
         for name in TRAINED:
-            write_table(
-                folder, name, trained_table(paper[name], study), paper[name]["caption"], remark
-            )
+            table = trained_table(paper[name], study)
+            write_table(folder, name, table, paper[name]["caption"], remark)
+        write_table(folder, "convergence", convergence(study), CONVERGENCE)
+        write_table(folder, "balance", balance(study), BALANCE)
+        write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)
 
 
 if __name__ == "__main__":

@@ -7,31 +7,35 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from method.scale import REFERENCE_SIZE, relative_sizes
 from pipelines.data.records import CocoSplit
 from pipelines.errors import UserError
-from pipelines.figures.style import GREY, ORANGE, new_figure
+from pipelines.figures.style import GREY, SKY, VERMILLION, new_figure
 
 PIXELS_A_PERCENT = REFERENCE_SIZE / 100
 """Side, in pixels at 512×512, of the square that has a relative size of 1 %."""
 
 
 def size_counts(split: CocoSplit) -> NDArray[np.int64]:
-    """Boxes by relative size in percent: item k counts those from k to below k + 1.
+    """Boxes by relative size: item k counts those from k to below k + 1 percent.
 
     Raises:
         UserError: the split has no box.
     """
-    images = {image.id: (image.width, image.height) for image in split.images}
+    sizes = {image.id: (image.width, image.height) for image in split.images}
     objects = [a for a in split.annotations if not a.iscrowd]
     if not objects:
         raise UserError("figure 1: the training split has no box; give a data set with boxes")
-    xyxy = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in (a.bbox for a in objects)])
-    sizes = relative_sizes(xyxy, torch.tensor([images[a.image_id] for a in objects]))
-    return np.bincount(sizes.long().numpy())
+    boxes = [(x, y, x + width, y + height) for x, y, width, height in (a.bbox for a in objects)]
+    relative = relative_sizes(
+        torch.tensor(boxes, dtype=torch.float64),
+        torch.tensor([sizes[a.image_id] for a in objects]),
+    )
+    return np.bincount(relative.long().numpy())
 
 
 def published_counts(figure1: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -43,7 +47,7 @@ def published_counts(figure1: Mapping[str, Any]) -> NDArray[np.int64]:
 
 
 def shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Counts as percent of their sum."""
+    """Each count in percent of all."""
     return 100 * counts / counts.sum()
 
 
@@ -58,27 +62,52 @@ def draw(
         figure1: what papers.yaml holds of the paper's figure.
         anchors: sides of the detector's anchors, pixels at 512×512.
     """
-    published = published_counts(figure1)
     low, high = figure1["range"]
-    figure = new_figure(3.9)
+    published = published_counts(figure1)
+    figure = new_figure(4.2)
     axes = figure.subplots()
-    axes.axvspan(low, high, color=GREY, alpha=0.15, lw=0, label=f"the paper's {low}-{high} %")
+    axes.axvspan(low, high, color=GREY, alpha=0.14, lw=0, label=f"the paper's {low}–{high} %")
     axes.bar(
-        np.arange(len(counts)),
+        np.arange(len(counts)) + 0.5,
         shares(counts),
-        width=1,
-        align="edge",
-        color=SKY_BARS,
-        edgecolor="white",
+        width=0.94,
+        color=SKY,
         label=_describe(f"{dataset}, train", counts, low, high),
     )
     axes.stairs(
         shares(published),
-        color=ORANGE,
-        lw=2,
+        color=VERMILLION,
+        lw=1.8,
         label=_describe("TomatOD, train, as published", published, low, high),
     )
-    axes.set_xlabel("relative size: box diagonal / image diagonal, %")
+    axes.set_xlim(0, max(len(counts), len(published)) + 0.5)
+    axes.set_xlabel("relative size (box diagonal / image diagonal), %")
     axes.set_ylabel("share of boxes, %")
+    pixels = axes.secondary_xaxis(
+        "top",
+        functions=(
+            lambda percent: np.multiply(percent, PIXELS_A_PERCENT),
+            lambda side: np.divide(side, PIXELS_A_PERCENT),
+        ),
+    )
+    pixels.set_xlabel(f"side of the equal square at {REFERENCE_SIZE}×{REFERENCE_SIZE}, pixels")
     _mark_anchors(axes, anchors)
+    figure.legend(loc="outside upper left")
     return figure
+
+
+def _describe(name: str, counts: NDArray[np.int64], low: int, high: int) -> str:
+    inside = shares(counts)[low:high].sum()
+    return f"{name}: {counts.sum()} boxes, {inside:.0f} % of them in this range"
+
+
+def _mark_anchors(axes: Axes, anchors: Sequence[float]) -> None:
+    """A line an anchor, named above the bars."""
+    bars = axes.get_ylim()[1]
+    axes.set_ylim(0, bars * 1.18)
+    for anchor in anchors:
+        place = anchor / PIXELS_A_PERCENT
+        axes.plot([place, place], [0, bars], color="black", lw=1, ls=(0, (4, 3)))
+        axes.text(
+            place, bars * 1.02, f"anchor\n{anchor:g} px", ha="center", va="bottom", fontsize=8
+        )

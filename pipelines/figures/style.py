@@ -4,45 +4,52 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
-import matplotlib
+from matplotlib import style
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, YELLOW, PINK, GREY = "#56B4E9", "#F0E442", "#CC79A7", "#8A8A8A"
-"""Okabe and Ito's palette, which the colour-blind can tell apart, and a grey."""
+BLUE, ORANGE, VERMILLION = "#0072B2", "#E69F00", "#D55E00"
+SKY, YELLOW, PINK, GREEN = "#56B4E9", "#F0E442", "#CC79A7", "#009E73"
+"""Okabe and Ito's palette, which the colour-blind can tell apart."""
+GREY, PALE = "#777777", "#C6DCEB"
 
 WIDTH = 9.0
-"""Inches; text of 9 points is still read where a README shows the figure 800 pixels wide."""
+"""Inches; 9-point text can still be read where a README shows the figure 800 pixels wide."""
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
+    "axes.axisbelow": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
+    "axes.titleweight": "bold",
     "figure.dpi": 160,
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "legend.frameon": False,
+    "savefig.dpi": 160,
     "svg.fonttype": "path",
     "svg.hashsalt": "figures",
 }
 
-_NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-"""Neither the day nor the version of matplotlib."""
+_NO_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
+"""Neither the day nor matplotlib's version."""
 
 
 def styled() -> AbstractContextManager[None]:
-    """Figures made and saved inside look alike, whatever the user's own matplotlib settings."""
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS})
+    """Figures made and saved inside look alike, whatever matplotlib settings the user has."""
+    return style.context(_SETTINGS, after_reset=True)
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure of the README's width and `height` inches."""
+    """An empty figure of a README's width and of `height` inches."""
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def save(figure: Figure, folder: Path, name: str, kinds: tuple[str, ...] = ("png", "svg")) -> None:
-    """Write `name.KIND` into `folder` for each kind."""
+def save(figure: Figure, folder: Path, name: str, *kinds: str) -> None:
+    """Write `name.KIND` into `folder` for each kind, png or svg."""
     for kind in kinds:
         figure.savefig(folder / f"{name}.{kind}", metadata=_NO_METADATA[kind])
