@@ -28,7 +28,7 @@ setup: $(installed) ## build the environment in .venv (once; again when requirem
 
 repro: setup ## train what is missing, rebuild every table and figure
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
-	$(with_path) python -m dvc repro
+	$(with_path) $(fast_malloc) python -m dvc repro
 
 test: lint ## lint, then every test, the slow ones too
 	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from torch import Tensor
 
 from method.adaptation import (
     LARGEST_WEIGHT,
+    RECALL_GIVEN_UP,
     Candidate,
-    attachment_points,
     best_overlaps,
     class_weights,
     rank_candidates,
@@ -32,13 +33,16 @@ from method.matching import Matching
 from method.scale import A_SCORE_RANGE, REFERENCE_SIZE, equal_square_side, relative_sizes
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.prepared import PreparedSplit, load_prepared
+from pipelines.detectors import ssd_config
 from pipelines.errors import UserError, note, run_cli
 from pipelines.plan import RESULTS, workbench_spec
 from pipelines.prepare import ensure_prepared, prepared_folder
+from pipelines.spec import RunSpec
 
 SHOWN = 10
 AUTO = "auto"
 ADAPTED = ("attach", "anchors", "class_weights")
+BLUE, ORANGE, GREEN = "#56b4e9", "#d55e00", "#009e73"
 
 
 @dataclass(frozen=True)
@@ -64,31 +68,47 @@ class Proposal:
     @property
     def reasons(self) -> list[str]:
         """Why, in sentences."""
-        best, (low, high) = self.chosen, A_SCORE_RANGE
-        spread = np.percentile(self.sizes.numpy(), [5, 50, 95])
+        best, rule = self.chosen, Matching()
+        relative = self._percentiles(100 / REFERENCE_SIZE)
         lines = [
-            f"{len(self.sizes)} training objects; at {REFERENCE_SIZE}x{REFERENCE_SIZE} their sides "
-            f"are {spread[0]:.0f} / {spread[1]:.0f} / {spread[2]:.0f} px at percentiles 5 / 50 / 95"
+            f"{len(self.sizes)} training objects; their relative sizes are {relative} % at "
+            f"percentiles 5 / 50 / 95, or {self._percentiles(1)} px at "
+            f"{REFERENCE_SIZE}x{REFERENCE_SIZE}",
+            self._alignment(),
+            f"the anchors reach {best.recall:.1%} of the objects at the matching threshold of "
+            f"{rule.positive_iou:g} and {best.fallback_recall:.1%} at the fallback's "
+            f"{rule.fallback_iou:g}; the best anchor's mean overlap is {best.mean_iou:.2f}",
         ]
-        if best.misfit > 0:
+        alike = [c for c in self.candidates if c.misfit <= best.misfit]
+        widest = max(alike, key=lambda c: c.recall)
+        if widest.recall - best.recall >= 0.01:
             lines.append(
-                f"no blocks bring the mean A-score into {low}-{high} at input size "
-                f"{self.input_size}: the nearest is {best.mean_score:.1f}; "
-                + ("take a smaller" if best.mean_score < low else "take a larger")
-                + " input size"
+                f"{_named(widest)} would reach {widest.recall:.1%}: up to {RECALL_GIVEN_UP:.0%} of "
+                "the objects are given up for a coarser grid, A-scores nearer to the range or "
+                "closer anchors"
             )
-        else:
-            lines.append(
-                f"blocks {best.attach[0]} and {best.attach[1]} see {best.mean_score:.1f} times the "
-                f"anchors on average (wanted: {low}-{high})"
-            )
-        lines.append(
-            f"the anchors reach {best.recall:.0%} of the objects at the matching threshold of "
-            f"{Matching().positive_iou:g}; the best anchor's mean overlap is {best.mean_iou:.2f}"
-        )
         if max(self.class_weights) == LARGEST_WEIGHT:
             lines.append(f"class weights are cut at {LARGEST_WEIGHT:g}")
         return lines
+
+    def _percentiles(self, scale: float) -> str:
+        """Sizes at percentiles 5 / 50 / 95, to two digits."""
+        values = scale * np.percentile(self.sizes.numpy(), [5, 50, 95])
+        return " / ".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in values)
+
+    def _alignment(self) -> str:
+        best, (low, high) = self.chosen, A_SCORE_RANGE
+        sight = (
+            f"{best.mean_score:.1f} times the anchors on average (wanted: {low}-{high}) and "
+            f"{min(best.scores):.1f} times at the least (wanted: 1 or more)"
+        )
+        if best.fits:
+            return f"{_named(best)} see {sight}"
+        size = "larger" if best.mean_score > high else "smaller"
+        return (
+            f"nothing fits at input size {self.input_size}: the nearest, {_named(best)}, see "
+            f"{sight}; take a {size} input size"
+        )
 
 
 def adapt(
@@ -106,8 +126,9 @@ def adapt(
         anchors: keep these anchors.
 
     Raises:
-        UserError: the data set is not found or broken, or `attach` is no possible pair.
+        UserError: the data set is not found, broken or empty, or a value is none of the right ones.
     """
+    RunSpec.parse({"dataset": dataset, "input_size": input_size}, "adapt")
     split = load_prepared(ensure_prepared(dataset, input_size), "train")
     boxes, sizes = _objects(split)
     labels = np.concatenate([split.labels(i) for i in range(len(split.images))])
@@ -115,7 +136,7 @@ def adapt(
     try:
         ranked = rank_candidates(boxes, sizes, input_size, attach, anchors)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(f"{dataset}: {error}") from None
     return Proposal(
         input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked)
     )
@@ -124,25 +145,26 @@ def adapt(
 def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     """The workbench's parameters with every `auto` replaced by what fits the data set.
 
-    `attach`, `anchors` and `class_weights` may be `auto`; those that are given stay as they are.
+    `attach`, `anchors` and `class_weights` may be `auto`; those that are given stay as they are,
+    and blocks that are not given are the detector's own.
     """
     wanted = [key for key in ADAPTED if parameters.get(key) == AUTO]
     if not wanted:
         return parameters
     given = {key: None if key in wanted else parameters.get(key) for key in ADAPTED}
     spec = workbench_spec({**parameters, **given})
-    attach = spec.attach if "attach" not in wanted else None
-    anchors = spec.anchors if "anchors" not in wanted else None
-    proposal = adapt(
-        spec.dataset, spec.input_size, (attach[0], attach[1]) if attach else None, anchors
-    )
+    attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
+    anchors = None if "anchors" in wanted else spec.anchors
+    proposal = adapt(spec.dataset, spec.input_size, attach, anchors)
+    if not proposal.chosen.fits:
+        note(proposal.reasons[1])
     found: dict[str, list[float]] = {
         "attach": list(proposal.chosen.attach),
         "anchors": list(proposal.chosen.anchors),
         "class_weights": list(proposal.class_weights),
     }
     for key in wanted:
-        note(f"{key}: auto is {'/'.join(f'{value:g}' for value in found[key])}")
+        note(f"{key}: auto is {_joined(found[key])}")
     return {**parameters, **{key: found[key] for key in wanted}}
 
 
@@ -159,47 +181,64 @@ def _objects(split: PreparedSplit) -> tuple[Tensor, Tensor]:
 
 
 def candidate_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
-    """The candidates as they are printed and written."""
+    """The candidates as they are printed and written; the first is the chosen one."""
     return pd.DataFrame(
         {
             "blocks": f"{c.attach[0]}, {c.attach[1]}",
-            "anchors": "/".join(f"{side:g}" for side in c.anchors),
+            "anchors": _joined(c.anchors),
+            "stride": c.strides[0],
             "A-scores": " / ".join(f"{score:.1f}" for score in c.scores),
             "mean A-score": round(c.mean_score, 2),
             "recall, %": round(100 * c.recall, 1),
+            "recall with fallback, %": round(100 * c.fallback_recall, 1),
             "mean overlap": round(c.mean_iou, 3),
+            "chosen": "yes" if place == 0 else "",
         }
-        for c in candidates
+        for place, c in enumerate(candidates)
     )
 
 
 def draw(proposal: Proposal) -> Figure:
     """Sizes with the anchors, overlaps with the best anchor, A-scores of the heads."""
-    best = proposal.chosen
+    best, rule = proposal.chosen, Matching()
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     size_axes, overlap_axes, score_axes = figure.subplots(1, 3)
-    size_axes.hist(proposal.sizes.numpy(), bins=40, color="#56b4e9")
+    size_axes.hist(proposal.sizes.numpy(), bins=40, color=BLUE)
     for side in best.anchors:
-        size_axes.axvline(side, color="#d55e00", lw=1.5)
+        size_axes.axvline(side, color=ORANGE, lw=1.5)
     size_axes.set(xlabel="side of the equal square at 512×512, px", ylabel="training objects",
                   title="Sizes, and the anchors (lines)")  # fmt: skip
     sides = [side * proposal.input_size / REFERENCE_SIZE for side in best.anchors]
-    strides = [field.stride for field in attachment_points()[best.attach]]
-    reached = best_overlaps(proposal.boxes, sides, strides, proposal.input_size)
-    overlap_axes.hist(reached.numpy(), bins=40, range=(0, 1), color="#56b4e9")
-    overlap_axes.axvline(Matching().positive_iou, color="#d55e00", lw=1.5)
-    overlap_axes.set(xlabel="overlap with the best anchor", ylabel="training objects",
-                     title=f"Coverage: {best.recall:.0%} at the threshold (line)")  # fmt: skip
+    reached = best_overlaps(proposal.boxes, sides, best.strides, proposal.input_size)
+    overlap_axes.hist(reached.numpy(), bins=40, range=(0, 1), color=BLUE)
+    overlap_axes.axvline(rule.positive_iou, color=ORANGE, lw=1.5)
+    overlap_axes.axvline(rule.fallback_iou, color=ORANGE, lw=1.5, ls="--")
+    overlap_axes.set(
+        xlabel="overlap with the best anchor", ylabel="training objects",
+        title=f"Coverage: {best.recall:.1%} matched (line),\n"
+              f"{best.fallback_recall:.1%} with the fallback (dashed)")  # fmt: skip
     heads = [f"{side:g} px" for side in best.anchors]
-    score_axes.axhspan(*A_SCORE_RANGE, color="#009e73", alpha=0.2, label="wanted for the mean")
-    score_axes.bar(heads, best.scores, color="#56b4e9")
-    score_axes.axhline(best.mean_score, color="#d55e00", lw=1.5, label="mean")
+    score_axes.axhspan(*A_SCORE_RANGE, color=GREEN, alpha=0.2, label="wanted for the mean")
+    score_axes.bar(heads, best.scores, color=BLUE, width=0.6)
+    score_axes.axhline(best.mean_score, color=ORANGE, lw=1.5, label="mean")
     score_axes.set(xlabel="anchor of the head", ylabel="receptive field / anchor",
-                   title=f"A-scores, blocks {best.attach[0]} and {best.attach[1]}")  # fmt: skip
-    score_axes.legend(frameon=False)
+                   title=f"A-scores, blocks {best.attach[0]} and {best.attach[1]}",
+                   ylim=(0, 1.3 * max(*best.scores, A_SCORE_RANGE[1])))  # fmt: skip
+    score_axes.legend(frameon=False, loc="upper center", ncols=2)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def training_command(dataset: str, proposal: Proposal) -> str:
+    """The line that trains the workbench's run with the proposal, on its data and input size."""
+    best = proposal.chosen
+    values = {"attach": best.attach, "anchors": best.anchors,
+              "class_weights": proposal.class_weights}  # fmt: skip
+    lists = {key: f"[{_joined(value, ',')}]" for key, value in values.items()}
+    changes = {"dataset": dataset, "++input_size": proposal.input_size, **lists}
+    words = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
+    return shlex.join(["dvc", "exp", "run", *words, "workbench"])
 
 
 def write(proposal: Proposal, folder: Path) -> None:
@@ -226,7 +265,6 @@ def main() -> None:
     proposal = adapt(arguments.dataset, arguments.input_size)
     name = prepared_folder(arguments.dataset, arguments.input_size).name
     write(proposal, RESULTS / "adapt" / name)
-    best = proposal.chosen
     print(candidate_table(proposal.candidates[:SHOWN]).to_markdown(index=False))
     print(*(f"- {reason}" for reason in proposal.reasons), sep="\n")
     weights = ", ".join(
@@ -234,11 +272,16 @@ def main() -> None:
         for name, weight in zip(proposal.classes, proposal.class_weights, strict=True)
     )
     print(f"- class weights: {weights}")
-    print(
-        f"\ndvc exp run -S dataset={arguments.dataset} -S 'attach={list(best.attach)}' "
-        f"-S 'anchors={list(best.anchors)}' -S 'class_weights={list(proposal.class_weights)}' "
-        "workbench"
-    )
+    print(f"\n{training_command(arguments.dataset, proposal)}")
+
+
+def _joined(values: Sequence[float], mark: str = "/") -> str:
+    return mark.join(f"{value:g}" for value in values)
+
+
+def _named(candidate: Candidate) -> str:
+    first, second = candidate.attach
+    return f"blocks {first} and {second} with anchors {_joined(candidate.anchors)}"
 
 
 if __name__ == "__main__":
