@@ -296,12 +296,15 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path):
 
 
 SLOW_PREPARATION = """
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from pipelines.data.prepared import prepare
     from pipelines.data.scenes import CLASSES, draw_scene
     from pipelines.data.sources import DrawnSource
     from pipelines.errors import run_cli
+
+    # A shell that starts the tests in the background has its children ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     class Slow(DrawnSource):
         def image(self, index):
