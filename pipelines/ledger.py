@@ -61,7 +61,7 @@ def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str
     fresh.mkdir(parents=True)
     for name, spec in study.items():
         for source in (trained / name, runs / name):
-            if _is_run_of(source, spec):
+            if is_run_of(source, spec):
                 (fresh / name).mkdir()
                 for file in RECORD_FILES:
                     shutil.copyfile(source / file, fresh / name / file)
@@ -71,7 +71,8 @@ def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str
     return [name for name in study if (runs / name).is_dir()]
 
 
-def _is_run_of(folder: Path, spec: RunSpec) -> bool:
+def is_run_of(folder: Path, spec: RunSpec) -> bool:
+    """Whether the folder holds a finished run of exactly this specification."""
     record = folder / "run.json"
     return record.is_file() and json.loads(record.read_text())["specification_hash"] == spec.hash
 

@@ -35,6 +35,7 @@ from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.detectors import build_detector
 from pipelines.errors import UserError, run_cli
+from pipelines.ledger import is_run_of
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
 from pipelines.spec import DetectorName, Precision, RunSpec
@@ -87,7 +88,7 @@ def choose_contenders(
     alike: dict[RunSpec, dict[DetectorName, Contender]] = {}
     for name, spec in specs.items():
         fits = (spec.dataset, spec.input_size, spec.width) == wanted
-        if fits and _is_trained(trained / name, spec):
+        if fits and is_run_of(trained / name, spec):
             group = alike.setdefault(replace(spec, detector=ORIGINAL), {})
             group[spec.detector] = Contender(spec, trained / name)
     untrained = {name: Contender(replace(settings, detector=name)) for name in DetectorName}
@@ -187,11 +188,6 @@ def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
             "device": speed["device"] + speed["threads"].map(", threads: {}".format),
         }
     )
-
-
-def _is_trained(folder: Path, spec: RunSpec) -> bool:
-    record = folder / "run.json"
-    return record.is_file() and json.loads(record.read_text())["specification_hash"] == spec.hash
 
 
 def _test_images(settings: RunSpec) -> tuple[Any, int]:

@@ -31,10 +31,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
-
 
 @dataclass(frozen=True)
 class RunSamples:
@@ -115,18 +111,6 @@ def _class_precision(
             reached = place < len(found)
             result[b, t] = envelope[b, place[reached]].sum() / len(RECALLS)
     return result
-
-
-def mean_interval(runs: Mapping[int, RunSamples], metric: str) -> Interval:
-    """Mean over seeds of one row, with its interval.
-
-    Args:
-        runs: seed to run.
-        metric: one of `METRICS`.
-    """
-    point = np.array([run.point[metric] for run in runs.values()])
-    samples = np.stack([run.replicates[metric] for run in runs.values()])
-    return _interval(point, samples)
 
 
 def paired_difference(
