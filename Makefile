@@ -19,6 +19,9 @@ fast_malloc := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:gli
 # Written last, so that an interrupted set-up leaves none and is repeated.
 installed := .venv/.installed-$(shell cat requirements/*.txt | sha256sum | cut -c 1-16)
 
+# Without the byte code that the first import writes, every process compiles torch anew: 5 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup repro test lint bench lock clean
 
 help: ## list the targets
@@ -28,7 +31,7 @@ setup: $(installed) ## build the environment in .venv (once; again when requirem
 
 repro: setup ## train what is missing, rebuild every table and figure
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
-	$(with_path) $(fast_malloc) python -m dvc repro
+	$(with_path) $(fast_malloc) python -m pipelines.launch quick
 
 test: lint ## lint, then every test, the slow ones too
 	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_parameters(path: Path = PARAMETERS) -> dict[str, Any]:
     return parameters
 
 
-def profile_settings(parameters: dict[str, Any], profile: str) -> dict[str, Any]:
+def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, Any]:
     """What a profile says of all its runs."""
     profiles = parameters.get("profiles") or {}
     if profile not in profiles:
@@ -44,7 +45,15 @@ def profile_settings(parameters: dict[str, Any], profile: str) -> dict[str, Any]
     return dict(profiles[profile]["settings"])
 
 
-def study(parameters: dict[str, Any], profile: str) -> dict[str, RunSpec]:
+def groups(parameters: Mapping[str, Any], profile: str) -> Iterator[tuple[str, str, int]]:
+    """Group, row and seed of every run of a profile, in the order of params.yaml."""
+    for name, group in parameters["profiles"][profile]["runs"].items():
+        for row in group["rows"]:
+            for seed in group["seeds"]:
+                yield name, row, seed
+
+
+def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     """Every run of a profile's study, by name: `ROW-sSEED`.
 
     Raises:
@@ -53,14 +62,12 @@ def study(parameters: dict[str, Any], profile: str) -> dict[str, RunSpec]:
     settings = profile_settings(parameters, profile)
     rows, overrides = parameters.get("rows") or {}, parameters["profiles"][profile]["overrides"]
     runs: dict[str, RunSpec] = {}
-    for group in parameters["profiles"][profile]["runs"].values():
-        for row in group["rows"]:
-            if row not in rows:
-                raise UserError(f"params.yaml: profile {profile}: there is no row {row!r}")
-            changes = {**(rows[row] or {}), **(overrides.get(row) or {})}
-            for seed in group["seeds"]:
-                values = {"profile": profile, **settings, **changes, "seed": seed}
-                runs[f"{row}-s{seed}"] = RunSpec.parse(values, f"params.yaml, row {row}")
+    for _, row, seed in groups(parameters, profile):
+        if row not in rows:
+            raise UserError(f"params.yaml: profile {profile}: there is no row {row!r}")
+        changes = {**(rows[row] or {}), **(overrides.get(row) or {})}
+        values = {"profile": profile, **settings, **changes, "seed": seed}
+        runs[f"{row}-s{seed}"] = RunSpec.parse(values, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():
         if spec.hash in names:

@@ -113,13 +113,16 @@ class RunSpec:
     warmup: int = _explained("steps over which the learning rate rises", 20)
     schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
     precision: Precision = _explained("arithmetic of the network", Precision.BF16)
+    threads: int = _explained(
+        "CPU threads, on which the last bits of a result depend; 0 for one a core", 0
+    )
     seed: int = _explained("fixes the first weights and the order of the images", 0)
     validate_every: int = _explained("steps between validations; 0 for none", 0)
 
     def __post_init__(self) -> None:
         for name in ("input_size", "iterations", "batch_size", "learning_rate", "width"):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
-        for name in ("seed", "weight_decay", "warmup", "validate_every"):
+        for name in ("seed", "weight_decay", "warmup", "validate_every", "threads"):
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
         _require(self.input_size % 64 == 0, "input_size", "must divide by 64", self.input_size)
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)

@@ -57,6 +57,8 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         folder: where it goes; what is there is replaced at the end.
         checkpoint_seconds: least time between two checkpoints.
     """
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
     data_folder = ensure_prepared(spec.dataset, spec.input_size)
     training, test = load_prepared(data_folder, "train"), load_prepared(data_folder, "test")
     device = choose_device()
