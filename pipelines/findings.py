@@ -129,10 +129,9 @@ def anchor_correlation(paper: dict[str, Any], study: Study) -> pd.DataFrame:
 
 
 def validation_curve(history: pd.DataFrame) -> pd.DataFrame:
-    """The logged steps at which validation AP was measured."""
-    if "validation_AP" not in history:
-        return history.iloc[:0]
-    return history.dropna(subset=["validation_AP"])
+    """The logged steps at which validation AP was measured; none in a run without validation."""
+    measured = history.reindex(columns=history.columns.union(["validation_AP"]))
+    return measured.dropna(subset=["validation_AP"])
 
 
 def _steps_an_epoch(study: Study, row: str) -> float:

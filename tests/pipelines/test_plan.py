@@ -58,9 +58,9 @@ def test_a_wrong_value_is_refused_with_the_right_ones(name, value, message):
 
 def test_one_run_under_two_names_is_refused():
     parameters = read_parameters()
-    parameters["rows"]["again"] = {"class_weights": [1, 4, 3.7], "sampler": "dns"}
+    parameters["rows"]["again"] = {"anchors": "20/41/81/164"}
     parameters["profiles"]["quick"]["runs"]["train"]["rows"].append("again")
-    with pytest.raises(UserError, match="sampler-dns-s0 and again-s0 are the same run"):
+    with pytest.raises(UserError, match="anchors-20-41-81-164-s0 and again-s0 are the same run"):
         study(parameters, "quick")
 
 
