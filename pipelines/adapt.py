@@ -236,7 +236,7 @@ def training_command(dataset: str, proposal: Proposal) -> str:
     values = {"attach": best.attach, "anchors": best.anchors,
               "class_weights": proposal.class_weights}  # fmt: skip
     lists = {key: f"[{_joined(value, ',')}]" for key, value in values.items()}
-    changes = {"dataset": dataset, "++input_size": proposal.input_size, **lists}
+    changes = {"dataset": dataset, "input_size": proposal.input_size, **lists}
     words = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
     return shlex.join(["dvc", "exp", "run", *words, "workbench"])
 

@@ -98,7 +98,7 @@ def test_the_printed_line_names_data_input_size_and_proposal(proposal):
     words = shlex.split(training_command("my tomatoes", proposal))
     changes = dict(word.split("=") for word in words[4::2])
     assert changes["dataset"] == "my tomatoes"
-    assert changes["++input_size"] == "256"
+    assert changes["input_size"] == "256"
     assert tuple(yaml.safe_load(changes["attach"])) == best.attach
     assert tuple(yaml.safe_load(changes["anchors"])) == best.anchors
     assert tuple(yaml.safe_load(changes["class_weights"])) == proposal.class_weights

@@ -4,6 +4,7 @@ import gzip
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -19,6 +20,7 @@ from pipelines.figures import figure1, figure2, figure3, figure4
 from pipelines.figures.__main__ import draw_figures
 from pipelines.figures.style import save, styled
 from pipelines.runtime import REPOSITORY
+from pipelines.scoring import match_records
 
 PAPER = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
 OBJECTS = (3, 1, 2, 2, 9)
@@ -147,10 +149,12 @@ def write_run(folder, prepared, detections=()):
     data = json.loads((prepared / "manifest.json").read_text())
     (folder / "run.json").write_text(json.dumps({"data": data}))
     (folder / "detections.json.gz").write_bytes(gzip.compress(json.dumps(detections).encode()))
+    records = match_records(load_prepared(prepared, "test").coco.to_coco(), detections)
+    records.to_csv(folder / "matches.csv.gz", index=False)
 
 
-def found(score, image=3, category=1):
-    return {"image_id": image, "category_id": category, "bbox": [1, 2, 3, 4], "score": score}
+def found(score, image=3, category=1, box=(8, 4, 6, 8)):
+    return {"image_id": image, "category_id": category, "bbox": list(box), "score": score}
 
 
 def test_the_images_shown_are_those_with_the_median_number_of_objects(prepared):
@@ -160,13 +164,39 @@ def test_the_images_shown_are_those_with_the_median_number_of_objects(prepared):
     assert figure3.choose_images(test, 3) == [0, 2, 3]
 
 
-def test_detections_below_the_threshold_are_left_out(prepared, tmp_path):
+def record(score, true, ignored=0):
+    return {"class": "fruit", "score": score, "true_all": true, "ignored_all": ignored}
+
+
+@pytest.mark.parametrize(
+    ("detections", "expected"),
+    [
+        # Three objects: F1 is 2·1/(1+3), 2·1/(2+3), 2·2/(3+3), 2·2/(4+3).
+        ([record(0.9, 1), record(0.8, 0), record(0.7, 1), record(0.6, 0)], 0.7),
+        # Right at 0.55 alone counts as wrong; what is ignored counts for nothing: 2/4, 2/4, 4/5.
+        ([record(0.9, 1), record(0.4, 0, 1), record(0.3, 1), record(0.2, 0b10)], 0.3),
+        ([record(0.5, 0), record(0.2, 1)], 0.2),
+        ([], 1.0),
+    ],
+    ids=["plain", "ignored", "the best one is wrong", "nothing found"],
+)
+def test_the_score_of_the_best_f1_by_hand(detections, expected):
+    objects = [{"class": "fruit", "objects_all": count} for count in (1, 2)]
+    columns = ["class", "score", "true_all", "ignored_all", "objects_all"]
+    records = pd.DataFrame([*reversed(detections), *objects], columns=columns)
+    assert figure3.best_score_threshold(records) == expected
+
+
+def test_detections_are_drawn_from_the_score_of_the_best_f1_on(prepared, tmp_path):
     folder = tmp_path / "runs" / "some-s0"
-    write_run(folder, prepared, [found(0.31), found(0.3, image=4, category=2), found(0.29)])
+    right = found(0.31, category=2)  # the second object of every image with two or more
+    wrong = [found(0.4, image=4, box=(1, 2, 3, 4)), found(0.3, box=(1, 2, 3, 4))]
+    write_run(folder, prepared, [right, *wrong])
     column = figure3.detections(folder, "some", prepared)
+    assert column.title == "some (score\xa0≥\xa00.31)"
     assert column.boxes == {
-        3: [figure3.Marked((1, 2, 3, 4), 1)],
-        4: [figure3.Marked((1, 2, 3, 4), 2)],
+        3: [figure3.Marked((8, 4, 6, 8), 2)],
+        4: [figure3.Marked((1, 2, 3, 4), 1)],
     }
 
 
