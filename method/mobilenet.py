@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from method.depthwise import StridedDepthwiseConv2d
+from method.depthwise import replace_strided_depthwise
 
 LAST_BLOCK = 17
 """Table 1 of the scale-aware SSD numbers the blocks 1…16 and calls the 17th "output"."""
@@ -27,10 +27,7 @@ def encoder_blocks(last: int, width: float = 1.0) -> nn.Sequential:
     if not 1 <= last <= LAST_BLOCK:
         raise ValueError(f"MobileNet v2 has blocks 1 to {LAST_BLOCK}, not {last}")
     blocks: nn.Sequential = mobilenet_v2(width_mult=width).features[: last + 1]
-    for parent in list(blocks.modules()):
-        for name, child in parent.named_children():
-            if StridedDepthwiseConv2d.can_replace(child):
-                setattr(parent, name, StridedDepthwiseConv2d(out_channels(child)))
+    replace_strided_depthwise(blocks)
     return blocks
 
 

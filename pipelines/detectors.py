@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from baselines import torchvision
 from method.boxes import BoxCoding
 from method.detection import Selection
 from method.detector import Detector
@@ -26,6 +28,8 @@ from pipelines.spec import DetectorName, Released, RunSpec
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000
+SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
+"""What a specification says of this project's SSDs alone."""
 
 
 def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector[Any]:
@@ -123,7 +127,24 @@ def _load_all_but_heads(detector: SSD, weights: dict[str, Tensor]) -> None:
     detector.load_state_dict(shared, strict=False)
 
 
+def _build_torchvision(
+    make: Callable[..., torchvision.TorchvisionDetector],
+    spec: RunSpec,
+    classes: int,
+    calibration: Tensor,
+) -> Detector[Any]:
+    own = {f.name: f.default for f in fields(spec)}
+    for name in SSD_ONLY:
+        if getattr(spec, name) != own[name]:
+            raise ValueError(f"{name} belongs to the SSDs of this project; leave it out")
+    if spec.init not in ("none", "torchvision"):
+        raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
+    return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
+
+
 _BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector[Any]]] = {
     DetectorName.SCALE_AWARE_SSD: _build_ssd,
     DetectorName.SSD_MOBILENET_V2: _build_ssd,
+    DetectorName.SSDLITE: partial(_build_torchvision, torchvision.ssdlite),
+    DetectorName.RETINANET_TORCHVISION: partial(_build_torchvision, torchvision.retinanet),
 }

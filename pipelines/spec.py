@@ -22,6 +22,10 @@ class DetectorName(StrEnum):
     """Heads on blocks 5 and 8 of MobileNet v2."""
     SSD_MOBILENET_V2 = "ssd-mobilenet-v2"
     """The same SSD with the original heads, on block 14 and the last."""
+    SSDLITE = "ssdlite-mobilenet-v3"
+    """torchvision's SSDLite on MobileNet v3 large."""
+    RETINANET_TORCHVISION = "retinanet-r50-torchvision"
+    """torchvision's RetinaNet on ResNet-50 with a feature pyramid."""
 
 
 class Precision(StrEnum):

@@ -42,6 +42,8 @@ from pipelines.spec import DetectorName, Precision, RunSpec
 from pipelines.trainer import autocast, to_batch
 
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
+SSDS = {DetectorName.SCALE_AWARE_SSD, ORIGINAL}
+"""The paper's pair, timed on runs that differ in nothing else."""
 ROUNDS = 50
 WARM_UP = 3
 """Rounds that do not count."""
@@ -73,26 +75,38 @@ class Contender:
 
     @property
     def weights(self) -> str:
-        return self.run.name if self.run else f"untrained, {CANDIDATES:.1%} candidates"
+        if self.run:
+            return self.run.name
+        limited = self.spec.detector in SSDS
+        return f"untrained, {CANDIDATES:.1%} candidates" if limited else "untrained"
 
 
 def choose_contenders(
     settings: RunSpec, specs: Mapping[str, RunSpec], trained: Path
 ) -> dict[DetectorName, Contender]:
-    """Runs of the study that differ in the detector alone, or else untrained detectors.
+    """Trained runs of the study, on the data and at the input size of `settings`.
 
-    A run must be trained, on the data and at the input size and width of `settings`. Suppression
-    takes longer the more candidates there are: no trained detector is timed against an untrained.
+    The two SSDs are runs that differ in the detector alone, or else both untrained: suppression
+    takes longer the more candidates there are. A rival without a run is untrained too.
     """
-    wanted = (settings.dataset, settings.input_size, settings.width)
+    data = (settings.dataset, settings.input_size)
     alike: dict[RunSpec, dict[DetectorName, Contender]] = {}
+    rivals: dict[DetectorName, Contender] = {}
     for name, spec in specs.items():
-        fits = (spec.dataset, spec.input_size, spec.width) == wanted
-        if fits and is_run_of(trained / name, spec):
-            group = alike.setdefault(replace(spec, detector=ORIGINAL), {})
-            group[spec.detector] = Contender(spec, trained / name)
-    untrained = {name: Contender(replace(settings, detector=name)) for name in DetectorName}
-    return next((group for group in alike.values() if group.keys() == untrained.keys()), untrained)
+        if (spec.dataset, spec.input_size) != data or not is_run_of(trained / name, spec):
+            continue
+        contender = Contender(spec, trained / name)
+        if spec.detector not in SSDS:
+            rivals.setdefault(spec.detector, contender)
+        elif spec.width == settings.width:
+            alike.setdefault(replace(spec, detector=ORIGINAL), {})[spec.detector] = contender
+    plain = RunSpec(dataset=settings.dataset, input_size=settings.input_size)
+    untrained = {
+        name: Contender(replace(settings if name in SSDS else plain, detector=name))
+        for name in DetectorName
+    }
+    pair = next((group for group in alike.values() if group.keys() == SSDS), {})
+    return untrained | rivals | pair
 
 
 def measure(
@@ -164,23 +178,26 @@ def summarise(timings: Mapping[Work, Sequence[float]]) -> pd.DataFrame:
 
 
 def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
-    """Frames/s of each detector that the paper times, and how many times the original SSD's.
+    """Frames/s of each detector, and how many times the original SSD's, beside the paper's.
 
     The paper names neither precision nor threads, nor says whether its time includes suppression.
     `paper` is `scale_aware_ssd` of papers.yaml, `speed` what `speed.csv` holds.
     """
-    speed = speed[speed["detector"].isin(paper["table4"])].reset_index(drop=True)
     printed = speed["detector"].map(paper["table4"])
+    ratio = printed / paper["table4"][ORIGINAL]
+    timed_there = printed.notna()
     return pd.DataFrame(
         {
             "detector": speed["detector"],
             "decoding and NMS": speed["postprocessing"].map({True: "yes", False: "no"}),
             "precision": speed["precision"],
-            "frames/s, paper (RTX 3090)": printed.map("{:.0f}".format),
+            "frames/s, paper (RTX 3090)": printed.map("{:.0f}".format, na_action="ignore").fillna(
+                ""
+            ),
             "frames/s": speed["frames_a_second"].map("{:.1f}".format),
             "ms, median": speed["median_ms"].map("{:.1f}".format),
             "ms, 95 %": speed["p95_ms"].map("{:.1f}".format),
-            "× original, paper": (printed / paper["table4"][ORIGINAL]).map("{:.2f}".format),
+            "× original, paper": ratio.map("{:.2f}".format).where(timed_there, ""),
             "× original": speed["ratio_to_original"].map("{:.2f}".format),
             "parameters, M": (speed["parameters"] / 1e6).map("{:.2f}".format),
             "GFLOPs": (speed["flops_an_image"] / 1e9).map("{:.2f}".format),

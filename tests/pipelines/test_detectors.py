@@ -1,5 +1,7 @@
 """From a specification to a detector: what a row changes, and where the first weights come from."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -81,3 +83,11 @@ def test_a_file_that_holds_no_weights_is_an_error_of_the_user(tmp_path):
 def test_class_weights_must_fit_the_data_set():
     with pytest.raises(UserError, match="2 class weights for 3 classes"):
         build_detector(small(class_weights=(1.0, 2.0)), 3, IMAGES)
+
+
+def test_what_belongs_to_the_ssds_is_refused_for_a_rival():
+    rival = RunSpec(input_size=64, detector=DetectorName.SSDLITE)
+    with pytest.raises(UserError, match="sampler belongs to the SSDs of this project"):
+        build_detector(replace(rival, sampler=Sampler.DNS), 3, IMAGES)
+    with pytest.raises(UserError, match="init must be none or torchvision"):
+        build_detector(replace(rival, init="weights.npz"), 3, IMAGES)

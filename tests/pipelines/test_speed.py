@@ -111,12 +111,14 @@ def test_the_table_is_complete_on_a_tiny_configuration():
     assert {tuple(row) for row in combinations} == {
         (d, p, post) for d in DetectorName for p in Precision for post in (True, False)
     }
-    assert len(table) == 8
+    assert len(table) == 4 * len(DetectorName)
     assert (table["rounds"] == 2).all()
     assert (table["input_size"] == 64).all()
     assert (table["threads"] == 1).all()
     assert (table["median_ms"] <= table["p95_ms"]).all()
-    assert (table["frames_a_second"] * table["median_ms"]).tolist() == pytest.approx([1000] * 8)
+    assert (table["frames_a_second"] * table["median_ms"]).tolist() == pytest.approx(
+        [1000] * len(table)
+    )
     assert (table.loc[table["detector"] == ORIGINAL, "ratio_to_original"] == 1).all()
     # The custom SSD ends at block 8: fewer parameters and operations.
     cost = table.groupby("detector")[["parameters", "flops_an_image"]].first()
@@ -145,15 +147,22 @@ def test_trained_weights_serve_where_runs_differ_in_the_detector_alone(tmp_path)
     trained_run(tmp_path / "alone-s0", specs["alone-s0"])
     trained_run(tmp_path / "custom-s0", specs["custom-s0"])
     unpaired = choose_contenders(TINY, specs, tmp_path)
-    assert [c.run for c in unpaired.values()] == [None, None]
+    assert all(c.run is None for c in unpaired.values())
     trained_run(tmp_path / "original-s0", specs["original-s0"])
     paired = choose_contenders(TINY, specs, tmp_path)
-    assert {d: c.weights for d, c in paired.items()} == {
-        CUSTOM: "custom-s0",
-        ORIGINAL: "original-s0",
-    }
+    assert (paired[CUSTOM].weights, paired[ORIGINAL].weights) == ("custom-s0", "original-s0")
+    assert paired[DetectorName.SSDLITE].weights == "untrained"
     larger = RunSpec(input_size=128, width=0.25)
     assert all(c.run is None for c in choose_contenders(larger, specs, tmp_path).values())
+
+
+def test_a_rival_is_timed_trained_where_it_is_trained(tmp_path):
+    rival = RunSpec(input_size=64, detector=DetectorName.SSDLITE)
+    trained_run(tmp_path / "rival-s0", rival)
+    specs = {"rival-s0": rival}
+    chosen = choose_contenders(TINY, specs, tmp_path)
+    assert chosen[DetectorName.SSDLITE].weights == "rival-s0"
+    assert chosen[CUSTOM].weights.startswith("untrained, 5.5% candidates")
 
 
 def test_trained_weights_are_those_that_are_timed(tmp_path):
@@ -190,7 +199,8 @@ def test_table_4_sets_each_detector_beside_the_paper():
             "threads": [2, 2, 2],
         }
     )
-    custom, original = table4(PAPER, measured).to_dict("records")
+    custom, original, other = table4(PAPER, measured).to_dict("records")
+    assert (other["frames/s, paper (RTX 3090)"], other["× original, paper"]) == ("", "")
     assert (custom["frames/s, paper (RTX 3090)"], custom["frames/s"]) == ("200", "40.0")
     # 200/153 = 1.307
     assert (custom["× original, paper"], custom["× original"]) == ("1.31", "1.25")

@@ -1,0 +1,1 @@
+"""The rivals: other people's detectors, each as its own library builds it."""
