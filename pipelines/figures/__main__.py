@@ -65,12 +65,14 @@ def draw_figures(
         runs = _chosen_runs(profile, parameters, paper, spec.dataset, results / "runs")
         if runs:
             test = load_prepared(prepared, "test")
-            columns = [figure3.ground_truth(test)] + [
+            columns = [
                 figure3.detections(results / "runs" / run, title, prepared)
                 for title, run in runs.items()
             ]
             place = figure3.picture_folder(spec.dataset)
-            drawn.setdefault(place, {})["figure3"] = figure3.draw(test, columns)
+            drawn.setdefault(place, {})["figure3"] = figure3.draw(
+                test, figure3.ground_truth(test), columns
+            )
         else:
             note(f"figure 3 is left out: no finished run on {dataset}; run `dvc repro` first")
         return [path for place in drawn for path in _write(results / place, drawn[place])]

@@ -25,7 +25,9 @@ from pipelines.figures.style import BLUE, GREEN, ORANGE, PINK, SKY, WIDTH, YELLO
 BUILT_IN = ("scenes", "aerial")
 """Data sets drawn here: pictures of all others stay out of the repository."""
 IMAGES = 2
-"""Rows of the figure."""
+"""Rows of a band."""
+ABREAST = 3
+"""Detectors in a band."""
 
 _CLASS_COLOURS = (SKY, YELLOW, PINK, ORANGE, GREEN, BLUE)
 _DASHES = ("solid", "dashed", "dotted")
@@ -140,27 +142,34 @@ def best_score_threshold(records: pd.DataFrame) -> float:
     return float(found["score"].iloc[int(np.argmax(f1))])
 
 
-def draw(split: PreparedSplit, columns: Sequence[Column]) -> Figure:
-    """One row an image, one column a source of boxes, the class by colour."""
+def draw(split: PreparedSplit, truth: Column, found: Sequence[Column]) -> Figure:
+    """Rows of images, columns of sources of boxes, the class by colour.
+
+    Detectors stand in bands of `ABREAST`, each band with the objects themselves on its left.
+    """
     chosen = choose_images(split)
     images = [split.coco.images[i] for i in chosen]
-    drawn = {m.category for c in columns for i in images for m in c.boxes.get(i.id, ())}
+    bands = [[truth, *found[k : k + ABREAST]] for k in range(0, len(found), ABREAST)]
+    drawn = {m.category for c in (truth, *found) for i in images for m in c.boxes.get(i.id, ())}
     shown = [category for category in split.coco.categories if category.id in drawn]
     styles = {category.id: _class_style(k) for k, category in enumerate(shown)}
-    panel = WIDTH / len(columns)
+    panel = WIDTH / len(bands[0])
     heights = [panel * image.height / image.width for image in images]
-    titles = [textwrap.fill(column.title, int(10 * panel)) for column in columns]
-    lines = max(title.count("\n") + 1 for title in titles)
-    figure = new_figure(sum(heights) + 0.18 * lines + 0.75)
-    grid = figure.subplots(len(images), len(columns), squeeze=False, height_ratios=heights)
-    for row, i, image in zip(grid, chosen, images, strict=True):
-        for axes, column in zip(row, columns, strict=True):
-            axes.imshow(split.images[i], extent=(0, image.width, image.height, 0))
-            axes.axis("off")
-            for marked in column.boxes.get(image.id, ()):
-                _draw_box(axes, marked.box, *styles[marked.category], min(1.3, 0.6 * panel))
-    for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, loc="center", fontsize=9)
+    figure = new_figure(len(bands) * (sum(heights) + 0.6) + 0.7)
+    shape = (len(bands) * len(images), len(bands[0]))
+    grid = figure.subplots(*shape, squeeze=False, height_ratios=heights * len(bands))
+    for axes in grid.flat:
+        axes.axis("off")
+    for number, band in enumerate(bands):
+        rows = grid[number * len(images) :][: len(images)]
+        for axes, column in zip(rows[0], band, strict=False):
+            title = textwrap.fill(column.title, int(10 * panel), break_long_words=False)
+            axes.set_title(title, loc="center", fontsize=9)
+        for row, i, image in zip(rows, chosen, images, strict=True):
+            for axes, column in zip(row, band, strict=False):
+                axes.imshow(split.images[i], extent=(0, image.width, image.height, 0))
+                for marked in column.boxes.get(image.id, ()):
+                    _draw_box(axes, marked.box, *styles[marked.category], min(1.3, 0.6 * panel))
     legend = [Line2D([], [], color=colour, ls=dash, lw=3) for colour, dash in styles.values()]
     figure.legend(
         legend, [category.name for category in shown], ncols=6, loc="outside upper center"

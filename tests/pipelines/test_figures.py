@@ -287,12 +287,13 @@ def test_a_column_for_a_row_that_is_not_declared_is_refused(results):
     assert not (results / "figures").exists()
 
 
-@pytest.mark.parametrize("columns", [1, 7])
-def test_figure_3_takes_any_number_of_columns(prepared, tmp_path, columns):
+@pytest.mark.parametrize(("detectors", "bands"), [(1, 1), (3, 1), (7, 3)])
+def test_figure_3_takes_any_number_of_detectors(prepared, tmp_path, detectors, bands):
     test = load_prepared(prepared, "test")
+    truth = figure3.ground_truth(test)
     with styled():
-        figure = figure3.draw(test, [figure3.ground_truth(test)] * columns)
+        figure = figure3.draw(test, truth, [truth] * detectors)
         save(figure, tmp_path, "figure3", "png")
-    assert len(figure.axes) == 2 * columns
-    # Two images with two objects each.
-    assert sum(len(axes.patches) for axes in figure.axes) == 4 * columns
+    # The objects stand in every band; two images with two objects each.
+    assert sum(len(axes.images) for axes in figure.axes) == 2 * (detectors + bands)
+    assert sum(len(axes.patches) for axes in figure.axes) == 4 * (detectors + bands)
