@@ -225,11 +225,8 @@ def test_wanted_rows_come_with_their_first_finished_seed_else_the_first_runs(tmp
 
 def parameters(dataset):
     return {
-        "rows": {
-            "original-attachment": {"detector": "ssd-mobilenet-v2"},
-            "anchors-25-38-58-87": {},
-            "sampler-dns": {"sampler": "dns"},
-        },
+        "rows": {row["row"]: {} for row in PAPER["table3"]["rows"].values()}
+        | {"sampler-dns": {"sampler": "dns"}},
         "profiles": {
             "small": {
                 "settings": {"dataset": dataset, "input_size": 64, "width": 0.25},
