@@ -24,7 +24,8 @@ from method.mobilenet import initialise, load_folded, load_torchvision
 from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.errors import UserError
-from pipelines.spec import DetectorName, Released, RunSpec
+from pipelines.spec import DetectorName, Released, RunSpec, Schedule
+from pipelines.trainer import OwnSteps, Steps, autocast
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000
@@ -128,23 +129,72 @@ def _load_all_but_heads(detector: SSD, weights: dict[str, Tensor]) -> None:
 
 
 def _build_torchvision(
-    make: Callable[..., torchvision.TorchvisionDetector],
-    spec: RunSpec,
-    classes: int,
-    calibration: Tensor,
+    make: Callable[..., Detector[Any]], spec: RunSpec, classes: int, calibration: Tensor
 ) -> Detector[Any]:
-    own = {f.name: f.default for f in fields(spec)}
-    for name in SSD_ONLY:
-        if getattr(spec, name) != own[name]:
-            raise ValueError(f"{name} belongs to the SSDs of this project; leave it out")
+    _refuse_ssd_settings(spec)
     if spec.init not in ("none", "torchvision"):
         raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
     return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
 
+
+def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> Detector[Any]:
+    from baselines import detectron2
+
+    _refuse_ssd_settings(spec)
+    if spec.init != "none":
+        raise ValueError(f"init must be none, not {spec.init}")
+    paths = {
+        DetectorName.FASTER_RCNN_R50: detectron2.FASTER_RCNN_R50,
+        DetectorName.FASTER_RCNN_R101: detectron2.FASTER_RCNN_R101,
+        DetectorName.RETINANET_R50: detectron2.RETINANET_R50,
+    }
+    path = paths[spec.detector]
+    return detectron2.Detectron2Detector(path, classes, spec.input_size, spec.seed)
+
+
+def _refuse_ssd_settings(spec: RunSpec) -> None:
+    own = {f.name: f.default for f in fields(spec)}
+    for name in SSD_ONLY:
+        if getattr(spec, name) != own[name]:
+            raise ValueError(f"{name} belongs to the SSDs of this project; leave it out")
+
+
+def make_steps(detector: Detector[Any], spec: RunSpec, device: torch.device) -> Steps:
+    """How the detector of a run is trained: Detectron2's by Detectron2's own trainer.
+
+    Raises:
+        UserError: the specification asks for what that trainer does not do.
+    """
+    if spec.detector not in DETECTRON2:
+        return OwnSteps(detector, spec)
+    from baselines import detectron2
+
+    if spec.schedule is not Schedule.STEP:
+        raise UserError(f"run with {spec.detector}: schedule must be {Schedule.STEP}, the zoo's")
+    assert isinstance(detector, detectron2.Detectron2Detector)
+    return detectron2.Detectron2Steps(
+        detector,
+        batch_size=spec.batch_size,
+        learning_rate=spec.learning_rate,
+        weight_decay=spec.weight_decay,
+        iterations=spec.iterations,
+        warmup=spec.warmup,
+        autocast=autocast(spec.precision, device),
+        seed=spec.seed,
+    )
+
+
+# Detectron2 takes seconds to import: the functions that need it do so themselves.
+DETECTRON2 = (
+    DetectorName.FASTER_RCNN_R50,
+    DetectorName.FASTER_RCNN_R101,
+    DetectorName.RETINANET_R50,
+)
 
 _BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector[Any]]] = {
     DetectorName.SCALE_AWARE_SSD: _build_ssd,
     DetectorName.SSD_MOBILENET_V2: _build_ssd,
     DetectorName.SSDLITE: partial(_build_torchvision, torchvision.ssdlite),
     DetectorName.RETINANET_TORCHVISION: partial(_build_torchvision, torchvision.retinanet),
+    **dict.fromkeys(DETECTRON2, _build_detectron2),
 }

@@ -26,6 +26,12 @@ class DetectorName(StrEnum):
     """torchvision's SSDLite on MobileNet v3 large."""
     RETINANET_TORCHVISION = "retinanet-r50-torchvision"
     """torchvision's RetinaNet on ResNet-50 with a feature pyramid."""
+    FASTER_RCNN_R50 = "faster-rcnn-r50"
+    """Detectron2's Faster R-CNN on ResNet-50 with a feature pyramid."""
+    FASTER_RCNN_R101 = "faster-rcnn-r101"
+    """The same on ResNet-101."""
+    RETINANET_R50 = "retinanet-r50"
+    """Detectron2's RetinaNet on ResNet-50 with a feature pyramid."""
 
 
 class Precision(StrEnum):

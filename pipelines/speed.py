@@ -44,6 +44,8 @@ from pipelines.trainer import autocast, to_batch
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
 SSDS = {DetectorName.SCALE_AWARE_SSD, ORIGINAL}
 """The paper's pair, timed on runs that differ in nothing else."""
+TWO_STAGE = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
+"""Detectors that decode and suppress in their midst: no time without that."""
 ROUNDS = 50
 WARM_UP = 3
 """Rounds that do not count."""
@@ -87,7 +89,8 @@ def choose_contenders(
     """Trained runs of the study, on the data and at the input size of `settings`.
 
     The two SSDs are runs that differ in the detector alone, or else both untrained: suppression
-    takes longer the more candidates there are. A rival without a run is untrained too.
+    takes longer the more candidates there are. Of the rivals those that the study has, untrained
+    where the run is missing.
     """
     data = (settings.dataset, settings.input_size)
     alike: dict[RunSpec, dict[DetectorName, Contender]] = {}
@@ -103,7 +106,7 @@ def choose_contenders(
     plain = RunSpec(dataset=settings.dataset, input_size=settings.input_size)
     untrained = {
         name: Contender(replace(settings if name in SSDS else plain, detector=name))
-        for name in DetectorName
+        for name in sorted(SSDS | {spec.detector for spec in specs.values()})
     }
     pair = next((group for group in alike.values() if group.keys() == SSDS), {})
     return untrained | rivals | pair
@@ -122,6 +125,7 @@ def measure(
     works = {
         (work := Work(*combination)): partial(_infer, detectors[work.detector], work, device)
         for combination in itertools.product(detectors, Precision, (True, False))
+        if combination[0] not in TWO_STAGE or combination[2]
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
@@ -239,9 +243,11 @@ def _load(detector: Detector[Any], weights: Path) -> None:
 @torch.no_grad()
 def _normalise(detector: Detector[Any], images: Tensor) -> None:
     """Give the batch norms the statistics of `images`, so that activations are of usual size."""
+    detector.eval()
     for norm in (m for m in detector.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.train()
         norm.momentum = None
-    detector.train()(images)
+    detector(images)
 
 
 @torch.no_grad()

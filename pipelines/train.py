@@ -23,7 +23,7 @@ from tqdm import tqdm
 from method.detector import Detector
 from pipelines.augment import make_batches
 from pipelines.data.prepared import PreparedSplit, load_prepared
-from pipelines.detectors import build_detector, weights_fingerprint
+from pipelines.detectors import build_detector, make_steps, weights_fingerprint
 from pipelines.errors import UserError, run_cli
 from pipelines.prepare import ensure_prepared
 from pipelines.runtime import (
@@ -78,6 +78,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         make_batches(detector, training, spec, device),
         spec,
         device=device,
+        steps=make_steps(detector, spec, device),
         checkpoint=checkpoint,
         validate=_validation(detector, data_folder, spec, device),
         label=folder.name,

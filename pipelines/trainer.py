@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol
 
 import numpy as np
 import torch
@@ -99,12 +99,35 @@ def training_step(
     return {name: value.detach() for name, value in values.items()}
 
 
+class Steps(Protocol):
+    """How a detector is trained, step by step."""
+
+    optimizer: torch.optim.Optimizer
+
+    def __call__(self, number: int, images: Tensor, matches: Sequence[Any]) -> dict[str, Tensor]:
+        """Step `number` (from 0); its `loss`, the terms of the loss, and the counts."""
+
+
+class OwnSteps(Generic[Match]):
+    """The steps of this project's own training: AdamW, with the specification's schedule."""
+
+    def __init__(self, detector: Detector[Match], spec: RunSpec) -> None:
+        self.detector, self.spec = detector, spec
+        self.optimizer = make_optimizer(detector, spec)
+
+    def __call__(self, number: int, images: Tensor, matches: Sequence[Match]) -> dict[str, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.spec, number)
+        return training_step(self.detector, self.optimizer, images, matches, self.spec.precision)
+
+
 def train(
     detector: Detector[Match],
     data: Batches[Match],
     spec: RunSpec,
     *,
     device: torch.device,
+    steps: Steps | None = None,
     checkpoint: Checkpoint | None = None,
     validate: Validation | None = None,
     label: str = "train",
@@ -116,6 +139,7 @@ def train(
         data: the training set.
         spec: steps, batch, optimiser, precision, seed.
         device: where the network runs.
+        steps: how it is trained; this project's own way when None.
         checkpoint: where the state is kept every twenty seconds.
         validate: called every `spec.validate_every` steps and at the end; its figures enter the
             history.
@@ -124,8 +148,8 @@ def train(
     Raises:
         UserError: the loss is not finite.
     """
-    optimizer = make_optimizer(detector, spec)
-    progress = checkpoint.load(detector, optimizer) if checkpoint else Progress()
+    steps = steps or OwnSteps(detector, spec)
+    progress = checkpoint.load(detector, steps.optimizer) if checkpoint else Progress()
     detector.train()
     window: list[dict[str, Tensor]] = []
     saved = time.monotonic()
@@ -133,17 +157,15 @@ def train(
     with bar:
         while progress.step < spec.iterations:
             began = time.perf_counter()
-            rate = learning_rate(spec, progress.step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)
             pixels, matches = data.batch(progress.step, indices)
             images = to_batch(pixels, device)
-            window.append(training_step(detector, optimizer, images, matches, spec.precision))
+            window.append(steps(progress.step, images, matches))
             progress.step += 1
             bar.update()
             last = progress.step == spec.iterations
             if progress.step % LOG_EVERY == 0 or last:
+                rate = steps.optimizer.param_groups[0]["lr"]
                 row = _log_row(window, progress.step, rate, spec)
                 window.clear()
                 progress.history.append(row)
@@ -155,7 +177,7 @@ def train(
                 progress.history.append({"step": progress.step, **validate()})
                 detector.train()
             if checkpoint and not window and time.monotonic() - saved >= checkpoint.seconds:
-                checkpoint.save(detector, optimizer, progress)
+                checkpoint.save(detector, steps.optimizer, progress)
                 saved = time.monotonic()
     return progress
 

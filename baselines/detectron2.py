@@ -1,0 +1,186 @@
+"""Detectron2's detectors: built from its model zoo's configurations, trained by its own trainer.
+
+What is changed of a configuration is said in `configuration`; anchors, matching, losses, optimiser
+and post-processing are the zoo's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from detectron2 import model_zoo
+from detectron2.config import CfgNode
+from detectron2.engine import SimpleTrainer
+from detectron2.modeling import build_model
+from detectron2.solver import build_lr_scheduler, build_optimizer
+from detectron2.structures import Boxes, Instances
+from detectron2.utils.events import EventStorage
+from torch import Tensor, nn
+
+from method.detection import Detections, Selection
+from method.detector import Detector, StepLosses
+
+FASTER_RCNN_R50 = "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
+FASTER_RCNN_R101 = "COCO-Detection/faster_rcnn_R_101_FPN_3x.yaml"
+RETINANET_R50 = "COCO-Detection/retinanet_R_50_FPN_3x.yaml"
+
+SCHEDULE = (210 / 270, 250 / 270)
+"""Where in a training the zoo's 3x schedule takes the learning rate to a tenth."""
+
+
+def configuration(path: str, classes: int) -> CfgNode:
+    """The zoo's configuration for a training from random weights.
+
+    The zoo freezes the first stages and every batch norm, which presumes weights of another
+    training; from random ones that diverges, so all is trained. Detections follow the score floor
+    and the limit of all detectors here.
+    """
+    config = model_zoo.get_config(path)
+    rule = Selection()
+    config.MODEL.DEVICE = "cpu"
+    config.MODEL.WEIGHTS = ""
+    config.MODEL.RESNETS.NORM = "BN"
+    config.MODEL.BACKBONE.FREEZE_AT = 0
+    for head in (config.MODEL.ROI_HEADS, config.MODEL.RETINANET):
+        head.NUM_CLASSES = classes
+        head.SCORE_THRESH_TEST = rule.score_floor
+    config.TEST.DETECTIONS_PER_IMAGE = rule.most
+    return config
+
+
+class Detectron2Detector(Detector[Instances]):
+    """A model of Detectron2 behind this project's interface.
+
+    Args:
+        path: of its configuration in the model zoo.
+        classes: foreground classes.
+        input_size: side of the square input, pixels.
+        seed: fixes the first weights.
+    """
+
+    def __init__(self, path: str, classes: int, input_size: int, seed: int) -> None:
+        super().__init__()
+        self.config = configuration(path, classes)
+        self.input_size = input_size
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model = build_model(self.config)
+
+    def forward(self, images: Tensor) -> Any:
+        """Scores and boxes as the head gives them; of a two-stage detector, its detections.
+
+        Its second stage looks at boxes that were decoded and suppressed before: no seam is left.
+        """
+        if hasattr(self.model, "proposal_generator"):
+            return self.model(_inputs(images))
+        batch = self.model.preprocess_image(_inputs(images))
+        features = self.model.backbone(batch.tensor)
+        return self.model.head([features[name] for name in self.model.head_in_features])
+
+    def match(self, boxes: Tensor, labels: Tensor) -> Instances:
+        """The objects as they are: Detectron2 assigns them to anchors at every step."""
+        size = (self.input_size, self.input_size)
+        return Instances(size, gt_boxes=Boxes(boxes), gt_classes=labels - 1)
+
+    def losses(self, images: Tensor, matches: Sequence[Instances]) -> StepLosses:
+        with EventStorage():
+            return StepLosses(self.model(_inputs(images, matches)))
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Detections]:
+        found = (output["instances"] for output in self.model(_inputs(images)))
+        return [
+            Detections(f.pred_boxes.tensor.float(), f.scores.float(), f.pred_classes + 1)
+            for f in found
+        ]
+
+
+def _inputs(images: Tensor, matches: Sequence[Instances] = ()) -> list[dict[str, Any]]:
+    """B×3×S×S RGB images as Detectron2 wants them, in BGR, each with its objects."""
+    images = images.flip(1)
+    if not matches:
+        return [{"image": image} for image in images]
+    pairs = zip(images, matches, strict=True)
+    return [{"image": image, "instances": match} for image, match in pairs]
+
+
+class Detectron2Steps:
+    """Steps of Detectron2's `SimpleTrainer`, with its optimiser and its schedule.
+
+    Args:
+        detector: on its device.
+        batch_size: images a step.
+        learning_rate: at its height, for this batch size.
+        weight_decay: of all weights but the norms'.
+        iterations: steps in all.
+        warmup: steps over which the learning rate rises.
+        autocast: the arithmetic of the network, entered anew at each step.
+        seed: with the step, fixes which proposals are sampled.
+    """
+
+    def __init__(
+        self,
+        detector: Detectron2Detector,
+        *,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float,
+        iterations: int,
+        warmup: int,
+        autocast: AbstractContextManager[None],
+        seed: int,
+    ) -> None:
+        solver = detector.config.SOLVER
+        solver.IMS_PER_BATCH = batch_size
+        solver.BASE_LR = learning_rate
+        solver.WEIGHT_DECAY = weight_decay
+        solver.MAX_ITER = iterations
+        solver.WARMUP_ITERS = warmup
+        solver.STEPS = tuple(int(share * iterations) for share in SCHEDULE)
+        self.seed = seed
+        self.optimizer: torch.optim.Optimizer = build_optimizer(detector.config, detector)
+        self.scheduler = build_lr_scheduler(detector.config, self.optimizer)
+        self._batch: tuple[Tensor, Sequence[Instances]]
+        model = _Losses(detector, autocast)
+        self._trainer = SimpleTrainer(model, self._batches(), self.optimizer)
+
+    def __call__(
+        self, number: int, images: Tensor, matches: Sequence[Instances]
+    ) -> dict[str, Tensor]:
+        """Step `number` (from 0): its losses, and their sum as `loss`."""
+        if number:
+            state = {"base_lrs": self.scheduler.base_lrs, "last_epoch": number - 1}
+            self.scheduler.load_state_dict(state)
+            self.scheduler.step()
+        torch.manual_seed(self.seed * 1_000_003 + number)
+        self._batch = images, matches
+        with EventStorage(number) as storage:
+            self._trainer.iter, self._trainer.storage = number, storage
+            self._trainer.before_step()
+            self._trainer.run_step()
+            self._trainer.after_step()
+            found = {name: value for name, (value, _) in storage.latest().items()}
+        values = {name: torch.tensor(found[name]) for name in found if name.startswith("loss")}
+        return {"loss": torch.stack(list(values.values())).sum(), **values}
+
+    def _batches(self) -> Iterator[tuple[Tensor, Sequence[Instances]]]:
+        """The trainer's data loader: it takes one batch a step, the one just set."""
+        while True:
+            yield self._batch
+
+
+class _Losses(nn.Module):
+    """A detector's losses as the trainer asks for them."""
+
+    def __init__(
+        self, detector: Detectron2Detector, autocast: AbstractContextManager[None]
+    ) -> None:
+        super().__init__()
+        self.detector, self.autocast = detector, autocast
+
+    def forward(self, batch: tuple[Tensor, Sequence[Instances]]) -> dict[str, Tensor]:
+        with self.autocast:
+            return self.detector.losses(*batch).terms
