@@ -117,6 +117,7 @@ class Detectron2Steps:
         weight_decay: of all weights but the norms'.
         iterations: steps in all.
         warmup: steps over which the learning rate rises.
+        cosine: lower the learning rate along half a cosine, not in the zoo's steps.
         autocast: the arithmetic of the network, entered anew at each step.
         seed: with the step, fixes which proposals are sampled.
     """
@@ -130,6 +131,7 @@ class Detectron2Steps:
         weight_decay: float,
         iterations: int,
         warmup: int,
+        cosine: bool,
         autocast: AbstractContextManager[None],
         seed: int,
     ) -> None:
@@ -139,7 +141,8 @@ class Detectron2Steps:
         solver.WEIGHT_DECAY = weight_decay
         solver.MAX_ITER = iterations
         solver.WARMUP_ITERS = warmup
-        solver.STEPS = tuple(int(share * iterations) for share in SCHEDULE)
+        solver.LR_SCHEDULER_NAME = "WarmupCosineLR" if cosine else "WarmupMultiStepLR"
+        solver.STEPS = tuple(sorted({int(share * iterations) for share in SCHEDULE}))
         self.seed = seed
         self.optimizer: torch.optim.Optimizer = build_optimizer(detector.config, detector)
         self.scheduler = build_lr_scheduler(detector.config, self.optimizer)
@@ -151,10 +154,7 @@ class Detectron2Steps:
         self, number: int, images: Tensor, matches: Sequence[Instances]
     ) -> dict[str, Tensor]:
         """Step `number` (from 0): its losses, and their sum as `loss`."""
-        if number:
-            state = {"base_lrs": self.scheduler.base_lrs, "last_epoch": number - 1}
-            self.scheduler.load_state_dict(state)
-            self.scheduler.step()
+        self.set_learning_rate(number)
         torch.manual_seed(self.seed * 1_000_003 + number)
         self._batch = images, matches
         with EventStorage(number) as storage:
@@ -165,6 +165,12 @@ class Detectron2Steps:
             found = {name: value for name, (value, _) in storage.latest().items()}
         values = {name: torch.tensor(found[name]) for name in found if name.startswith("loss")}
         return {"loss": torch.stack(list(values.values())).sum(), **values}
+
+    def set_learning_rate(self, number: int) -> None:
+        """That of step `number`, whichever step came before."""
+        self.scheduler.last_epoch = number
+        for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_lr(), strict=True):
+            group["lr"] = rate
 
     def _batches(self) -> Iterator[tuple[Tensor, Sequence[Instances]]]:
         """The trainer's data loader: it takes one batch a step, the one just set."""

@@ -160,17 +160,11 @@ def _refuse_ssd_settings(spec: RunSpec) -> None:
 
 
 def make_steps(detector: Detector[Any], spec: RunSpec, device: torch.device) -> Steps:
-    """How the detector of a run is trained: Detectron2's by Detectron2's own trainer.
-
-    Raises:
-        UserError: the specification asks for what that trainer does not do.
-    """
+    """How the detector of a run is trained: Detectron2's by Detectron2's own trainer."""
     if spec.detector not in DETECTRON2:
         return OwnSteps(detector, spec)
     from baselines import detectron2
 
-    if spec.schedule is not Schedule.STEP:
-        raise UserError(f"run with {spec.detector}: schedule must be {Schedule.STEP}, the zoo's")
     assert isinstance(detector, detectron2.Detectron2Detector)
     return detectron2.Detectron2Steps(
         detector,
@@ -179,6 +173,7 @@ def make_steps(detector: Detector[Any], spec: RunSpec, device: torch.device) -> 
         weight_decay=spec.weight_decay,
         iterations=spec.iterations,
         warmup=spec.warmup,
+        cosine=spec.schedule is Schedule.COSINE,
         autocast=autocast(spec.precision, device),
         seed=spec.seed,
     )

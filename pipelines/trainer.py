@@ -1,4 +1,4 @@
-"""The training loop of the project's own detectors.
+"""The training loop of every detector; only the step itself may be another library's.
 
 The order of the images is a function of the seed and the step alone, so that a run can stop at any
 step and go on as if it had not, and so that two detectors with one seed see the same batches.
