@@ -89,9 +89,9 @@ def _class_precision(
     own: pd.DataFrame, images: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> Samples:
     """Mean interpolated precision of one class: B×10 thresholds, NaN without objects."""
-    counted = own[own["score"].isna()]
+    counts = own[own["score"].isna()]
     objects = np.zeros(len(images))
-    objects[np.searchsorted(images, counted["image"])] = counted["objects_all"].to_numpy(float)
+    objects[np.searchsorted(images, counts["image"])] = counts["objects_all"].to_numpy(float)
     total = weights @ objects
     found = own[own["score"].notna()]
     found = found.iloc[np.argsort(-found["score"].to_numpy(float), kind="mergesort")]
@@ -99,16 +99,19 @@ def _class_precision(
     true_bits = found["true_all"].to_numpy(np.int64)
     ignored_bits = found["ignored_all"].to_numpy(np.int64)
     result = np.full((len(weights), len(THRESHOLDS)), np.nan)
+    counted_before = None
     for t in range(len(THRESHOLDS)):
         true = (true_bits >> t & 1).astype(bool)
-        counts = ~(ignored_bits >> t & 1).astype(bool)
-        hits = np.cumsum(times * true, axis=1)
-        shown = np.cumsum(times * (true | counts), axis=1)
-        precision = hits / (shown + np.spacing(1))
+        counted = true | ~(ignored_bits >> t & 1).astype(bool)
+        if counted_before is None or (counted != counted_before).any():
+            shown, counted_before = np.cumsum(times * counted, axis=1), counted
+        # Precision and recall rise at true detections alone: no other can be on the envelope.
+        hits = np.cumsum(times[:, true], axis=1)
+        precision = hits / (shown[:, true] + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         for b in np.flatnonzero(total):
             place = np.searchsorted(hits[b] / total[b], RECALLS, side="left")
-            reached = place < len(found)
+            reached = place < hits.shape[1]
             result[b, t] = envelope[b, place[reached]].sum() / len(RECALLS)
     return result
 
