@@ -122,7 +122,7 @@ class Launcher:
         self._stopped = True
         for process in list(self._running.values()):
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def launch(profile: str, jobs: int | None = None) -> None:

@@ -59,8 +59,8 @@ def test_a_failed_stage_ends_the_others_and_shows_what_it_said(tmp_path, capsys)
     launcher = make_pipeline(
         tmp_path,
         {
-            "broken": "echo the reason; exit 3",
-            "long": "echo $$ > pid; sleep 60; touch long",
+            "broken": "sleep 3; echo the reason; exit 3",
+            "long": "echo $$ > pid; test -e in-a-hurry || sleep 60; touch long",
             "later": "touch later",
         },
     )
@@ -74,6 +74,9 @@ def test_a_failed_stage_ends_the_others_and_shows_what_it_said(tmp_path, capsys)
         with pytest.raises(ProcessLookupError):
             os.kill(int((tmp_path / "pid").read_text()), 0)
     assert {"broken", "long"} <= launcher.stale()
+    (tmp_path / "in-a-hurry").touch()
+    launcher.repro("long")
+    assert (tmp_path / "long").exists()
 
 
 def test_a_failure_of_what_follows_the_runs_is_told(tmp_path):
