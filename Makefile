@@ -17,23 +17,27 @@ fast_malloc := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:gli
 
 # Named after what the requirements say, not after their dates: a clone can share an environment.
 # Written last, so that an interrupted set-up leaves none and is repeated.
-installed := .venv/.installed-$(shell cat requirements/*.txt | sha256sum | cut -c 1-16)
+hash_of = $(shell cat $(patsubst %,requirements/%.txt,$(1)) | sha256sum | cut -c 1-16)
+installed := .venv/.installed-$(call hash_of,boot detectron2 main)
+installed_tf := .venv-tf/.installed-$(call hash_of,tensorflow)
 
 # Without the byte code that the first import writes, every process compiles torch anew: 5 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint bench lock clean
+.PHONY: help setup setup-tf repro test lint bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(installed) ## build the environment in .venv (once; again when requirements/*.txt change)
 
-repro: setup ## train what is missing, rebuild every table and figure
+setup-tf: $(installed_tf) ## build TensorFlow's environment in .venv-tf (for one of the rivals)
+
+repro: setup setup-tf ## train what is missing, rebuild every table and figure
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
 	$(with_path) $(fast_malloc) python -m pipelines.launch quick
 
-test: lint ## lint, then every test, the slow ones too
+test: lint setup-tf ## lint, then every test, the slow ones too
 	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)
 
 lint: setup ## check style and format (ruff), and types (mypy)
@@ -48,9 +52,10 @@ lock: setup ## compile requirements/*.in to *.txt (UPGRADE=1 takes newer version
 	$(call compile,boot,3.11)
 	$(call compile,main,3.11)
 	$(call compile,detectron2,3.10 --no-deps)
+	$(call compile,tensorflow,3.11)
 
-clean: ## remove the environment, caches and checkpoints; data and results stay
-	rm -rf .venv .checkpoints .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove the environments, caches and checkpoints; data and results stay
+	rm -rf .venv .venv-tf .checkpoints .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find method baselines pipelines tests -name __pycache__ -prune -exec rm -rf {} + 2> /dev/null || true
 
 define compile
@@ -59,7 +64,7 @@ $(bin)/python -m uv pip compile --quiet --no-header --no-annotate --generate-has
 	--output-file requirements/$(1).txt requirements/$(1).in
 endef
 
-install := $(bin)/python -m uv pip install --quiet --python $(bin)/python --require-hashes
+install = $(bin)/python -m uv pip install --quiet --python $(1)/bin/python --require-hashes
 
 $(installed):
 	@command -v git > /dev/null || { echo "git is missing; on Debian or Ubuntu: sudo apt-get install git" >&2; exit 1; }
@@ -68,7 +73,14 @@ $(installed):
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/boot.txt
-	$(install) --build-constraints requirements/main.txt -r requirements/main.txt
-	$(install) --no-deps --python-version 3.10 --target .venv/lib/python3.11/site-packages -r requirements/detectron2.txt
+	$(call install,.venv) --build-constraints requirements/main.txt -r requirements/main.txt
+	$(call install,.venv) --no-deps --python-version 3.10 --target .venv/lib/python3.11/site-packages -r requirements/detectron2.txt
 	$(bin)/python -W ignore -c 'import detectron2.model_zoo, torch, torchvision; torchvision.ops.nms(torch.ones(1, 4), torch.ones(1), 0.5)'
+	@touch $@
+
+$(installed_tf): | $(installed)
+	rm -rf .venv-tf
+	$(PYTHON) -m venv .venv-tf
+	$(call install,.venv-tf) --build-constraints requirements/tensorflow.txt -r requirements/tensorflow.txt
+	.venv-tf/bin/python -W ignore -c 'import object_detection, tensorflow' 2> /dev/null
 	@touch $@

@@ -6,10 +6,13 @@ and post-processing are the zoo's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from detectron2 import model_zoo
 from detectron2.config import CfgNode
@@ -18,32 +21,29 @@ from detectron2.modeling import build_model
 from detectron2.solver import build_lr_scheduler, build_optimizer
 from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
+from detectron2.utils.file_io import PathManager
 from torch import Tensor, nn
 
 from method.detection import Detections, Selection
-from method.detector import Detector, StepLosses
-
-FASTER_RCNN_R50 = "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
-FASTER_RCNN_R101 = "COCO-Detection/faster_rcnn_R_101_FPN_3x.yaml"
-RETINANET_R50 = "COCO-Detection/retinanet_R_50_FPN_3x.yaml"
+from method.detector import StepLosses, TrainableDetector
 
 SCHEDULE = (210 / 270, 250 / 270)
 """Where in a training the zoo's 3x schedule takes the learning rate to a tenth."""
 
 
-def configuration(path: str, classes: int) -> CfgNode:
-    """The zoo's configuration for a training from random weights.
+def configuration(path: str, classes: int, *, from_scratch: bool) -> CfgNode:
+    """The zoo's configuration, with the score floor and the limit of all detectors here.
 
     The zoo freezes the first stages and every batch norm, which presumes weights of another
-    training; from random ones that diverges, so all is trained. Detections follow the score floor
-    and the limit of all detectors here.
+    training. From random ones that diverges: `from_scratch` trains all.
     """
     config = model_zoo.get_config(path)
     rule = Selection()
     config.MODEL.DEVICE = "cpu"
     config.MODEL.WEIGHTS = ""
-    config.MODEL.RESNETS.NORM = "BN"
-    config.MODEL.BACKBONE.FREEZE_AT = 0
+    if from_scratch:
+        config.MODEL.RESNETS.NORM = "BN"
+        config.MODEL.BACKBONE.FREEZE_AT = 0
     for head in (config.MODEL.ROI_HEADS, config.MODEL.RETINANET):
         head.NUM_CLASSES = classes
         head.SCORE_THRESH_TEST = rule.score_floor
@@ -51,7 +51,39 @@ def configuration(path: str, classes: int) -> CfgNode:
     return config
 
 
-class Detectron2Detector(Detector[Instances]):
+def published_weights(path: str) -> dict[str, Tensor]:
+    """The zoo's COCO weights of a configuration, downloaded once."""
+    url = model_zoo.get_checkpoint_url(path)
+    return read_weights(Path(PathManager.get_local_path(url)))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights of a `.pkl` of the zoo, by their names; nothing but arrays is unpickled.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            weights = _ArraysOnly(file, encoding="latin1").load()["model"]
+        return {name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: no weights of Detectron2's model zoo: {error}") from None
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """A pickle can call any function; this one makes numpy's arrays and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = module in ("numpy", "numpy.core.multiarray") and name in (
+            "_reconstruct", "dtype", "ndarray", "scalar",
+        )  # fmt: skip
+        if known or (module, name) in (("_codecs", "encode"), ("collections", "OrderedDict")):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no array")
+
+
+class Detectron2Detector(TrainableDetector[Instances]):
     """A model of Detectron2 behind this project's interface.
 
     Args:
@@ -59,15 +91,34 @@ class Detectron2Detector(Detector[Instances]):
         classes: foreground classes.
         input_size: side of the square input, pixels.
         seed: fixes the first weights.
+        from_scratch: whether no other weights will be loaded.
     """
 
-    def __init__(self, path: str, classes: int, input_size: int, seed: int) -> None:
+    def __init__(
+        self, path: str, classes: int, input_size: int, seed: int, *, from_scratch: bool = True
+    ) -> None:
         super().__init__()
-        self.config = configuration(path, classes)
+        self.config = configuration(path, classes, from_scratch=from_scratch)
         self.input_size = input_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = build_model(self.config)
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the weights that fit in name and shape: not the heads of other classes.
+
+        Raises:
+            ValueError: some of the backbone's are not among them.
+        """
+        own = self.model.state_dict()
+        fitting = {n: w for n, w in weights.items() if n in own and w.shape == own[n].shape}
+        parts = ("num_batches_tracked", "cell_anchors")
+        backbone = {n for n in own if n.startswith("backbone.") and not n.endswith(parts)}
+        if missing := sorted(backbone - fitting.keys()):
+            raise ValueError(
+                f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}"
+            )
+        self.model.load_state_dict(fitting, strict=False)
 
     def forward(self, images: Tensor) -> Any:
         """Scores and boxes as the head gives them; of a two-stage detector, its detections.

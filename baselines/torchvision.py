@@ -21,13 +21,13 @@ from torchvision.models.detection import (
 
 from method.depthwise import replace_strided_depthwise
 from method.detection import Detections, Selection
-from method.detector import Detector, StepLosses
+from method.detector import StepLosses, TrainableDetector
 
 Target = dict[str, Tensor]
 """Boxes (N×4, `xyxy`, input pixels) and labels (N, from 1) of one image."""
 
 
-class TorchvisionDetector(Detector[Target]):
+class TorchvisionDetector(TrainableDetector[Target]):
     """A model of `torchvision.models.detection` that has a backbone and one head.
 
     Args:

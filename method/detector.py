@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from method.detection import Detections
 
@@ -25,8 +27,23 @@ class StepLosses:
     """Name to scalar: how many samples took part, for the history."""
 
 
-class Detector(nn.Module, ABC, Generic[Match]):
-    """A detector that trains on square `uint8` images and finds boxes in them."""
+class Detector(nn.Module, ABC):
+    """A detector that finds boxes in square `uint8` images."""
+
+    @abstractmethod
+    def detect(self, images: Tensor) -> list[Detections]:
+        """Detections in each of B×3×S×S `uint8` images."""
+
+    @torch.no_grad()
+    def flops(self, image: Tensor) -> int:
+        """Floating-point operations of the network in one 1×3×S×S image, two a multiply-add."""
+        with FlopCounterMode(display=False) as counter:
+            self.eval()(image)
+        return int(counter.get_total_flops())
+
+
+class TrainableDetector(Detector, Generic[Match]):
+    """A detector that is trained step by step."""
 
     @abstractmethod
     def match(self, boxes: Tensor, labels: Tensor) -> Match:
@@ -40,7 +57,3 @@ class Detector(nn.Module, ABC, Generic[Match]):
     @abstractmethod
     def losses(self, images: Tensor, matches: Sequence[Match]) -> StepLosses:
         """Losses of a batch: images B×3×S×S `uint8`, and the match of each."""
-
-    @abstractmethod
-    def detect(self, images: Tensor) -> list[Detections]:
-        """Detections in each of B×3×S×S `uint8` images."""

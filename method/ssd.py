@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from method.anchors import anchor_grid
 from method.boxes import BoxCoding, decode, encode
 from method.detection import Detections, Selection, select
-from method.detector import Detector, StepLosses
+from method.detector import StepLosses, TrainableDetector
 from method.losses import classification_loss, localisation_loss
 from method.matching import Matching, match
 from method.mobilenet import LAST_BLOCK, encoder_blocks, out_channels
@@ -70,7 +70,7 @@ class SSDMatch:
     """P×4, the coded boxes."""
 
 
-class SSD(Detector[SSDMatch]):
+class SSD(TrainableDetector[SSDMatch]):
     """Single-shot detector with four heads of one 3×3 convolution for classes and one for boxes."""
 
     mean: Tensor

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from method.detector import Detector, Match
+from method.detector import Match, TrainableDetector
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import UserError
 from pipelines.spec import Augment, RunSpec
@@ -37,7 +37,9 @@ class Batches(Protocol[Match]):
 class FixedBatches(Generic[Match]):
     """Images as they lie on disk; every object is matched once."""
 
-    def __init__(self, detector: Detector[Match], split: PreparedSplit, device: torch.device):
+    def __init__(
+        self, detector: TrainableDetector[Match], split: PreparedSplit, device: torch.device
+    ):
         self.pixels = split.images
         self.matches = [
             _match(detector, split.boxes(i), split.labels(i), device)
@@ -56,7 +58,7 @@ class AugmentedBatches(Generic[Match]):
 
     def __init__(
         self,
-        detector: Detector[Match],
+        detector: TrainableDetector[Match],
         split: PreparedSplit,
         spec: RunSpec,
         device: torch.device,
@@ -115,7 +117,7 @@ class AugmentedBatches(Generic[Match]):
 
 
 def make_batches(
-    detector: Detector[Match], split: PreparedSplit, spec: RunSpec, device: torch.device
+    detector: TrainableDetector[Match], split: PreparedSplit, spec: RunSpec, device: torch.device
 ) -> Batches[Match]:
     """The training batches of a run.
 
@@ -181,7 +183,7 @@ def _transform(spec: RunSpec) -> v2.Transform:
 
 
 def _match(
-    detector: Detector[Match],
+    detector: TrainableDetector[Match],
     boxes: NDArray[np.float32],
     labels: NDArray[np.int64],
     device: torch.device,

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from method.depthwise import StridedDepthwiseConv2d
+from method.detector import TrainableDetector
 from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
@@ -43,6 +44,7 @@ def measure(input_size: int, rounds: int) -> tuple[float, float, float]:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (IMAGES, input_size, input_size, 3), dtype=np.uint8)
     detector = build_detector(spec, 3, to_batch(pixels[:1], device)).to(device)
+    assert isinstance(detector, TrainableDetector)
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     detector.train()
     optimizer = make_optimizer(detector, spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
@@ -16,24 +17,43 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from baselines import torchvision
+from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
 from method.boxes import BoxCoding
 from method.detection import Selection
-from method.detector import Detector
+from method.detector import Detector, TrainableDetector
 from method.matching import Matching
 from method.mobilenet import initialise, load_folded, load_torchvision
 from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.errors import UserError
-from pipelines.spec import DetectorName, Released, RunSpec, Schedule
+from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec, Schedule
 from pipelines.trainer import OwnSteps, Steps, autocast
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000
+FP32_ONLY = {DetectorName.SSD_MOBILENET_V2_TF}
+# Detectron2 takes seconds to import: the functions that need it do so themselves.
+DETECTRON2 = {
+    DetectorName.FASTER_RCNN_R50: "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml",
+    DetectorName.FASTER_RCNN_R101: "COCO-Detection/faster_rcnn_R_101_FPN_3x.yaml",
+    DetectorName.RETINANET_R50: "COCO-Detection/retinanet_R_50_FPN_3x.yaml",
+}
+"""Detectron2's detectors, by their configurations in its model zoo."""
+PUBLISHED = ("none", "torchvision", "zoo")
+WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
+"""Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
 SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
 """What a specification says of this project's SSDs alone."""
 
 
-def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector[Any]:
+HEADS, ENCODERS = (
+    r"_heads\.|^BoxPredictor/",
+    r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/",
+)
+"""In the names of weights, of this project's SSDs and of TensorFlow's."""
+
+
+def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector:
     """The detector of a run with its first weights.
 
     Args:
@@ -81,15 +101,31 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
 
 
 def weights_fingerprint(init: str) -> str | None:
-    """SHA-256 of the file that the first weights come from, if they come from a file."""
-    if init in ("none", "torchvision"):
+    """SHA-256 of the file that the first weights come from, if they come from a file.
+
+    Raises:
+        UserError: there is no such file, or it is of no kind that holds weights.
+    """
+    if init in PUBLISHED:
         return None
     path = Path(init)
-    if path.suffix not in (".npz", ".safetensors") or not path.is_file():
+    if path.suffix not in WEIGHT_FILES or not path.is_file():
         raise UserError(
-            f"init: no file {init}; give none, torchvision, or a .npz or .safetensors of weights"
+            f"init: no file {init}; give {', '.join(PUBLISHED)}, or the path of weights "
+            f"({', '.join(WEIGHT_FILES)})"
         )
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def agreement(name: DetectorName) -> str:
+    """How two trainings of one specification on one machine agree: to the bit, or on average."""
+    return "statistical" if name is DetectorName.SSD_MOBILENET_V2_TF else "bitwise"
+
+
+def network_cost(detector: Detector, image: Tensor) -> dict[str, int]:
+    """Parameters, and floating-point operations of the network in one 1×3×S×S image."""
+    parameters = sum(p.numel() for p in detector.parameters())
+    return {"parameters": parameters, "flops_an_image": detector.flops(image)}
 
 
 def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
@@ -114,42 +150,66 @@ def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
     return detector
 
 
-def _load_all_but_heads(detector: SSD, weights: dict[str, Tensor]) -> None:
+def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
     """Take over what another training made of the same layers; heads and absent layers stay."""
     own = detector.state_dict()
     shared = {
         name: value
         for name, value in weights.items()
-        if name in own and "_heads." not in name and value.shape == own[name].shape
+        if name in own and not re.search(HEADS, name) and value.shape == own[name].shape
     }
-    missing = [name for name in own if name.startswith("encoder.") and name not in shared]
+    missing = [name for name in own if re.match(ENCODERS, name) and name not in shared]
     if missing:
         raise ValueError(f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}")
-    detector.load_state_dict(shared, strict=False)
+    detector.load_state_dict({**own, **shared})
 
 
 def _build_torchvision(
-    make: Callable[..., Detector[Any]], spec: RunSpec, classes: int, calibration: Tensor
-) -> Detector[Any]:
+    make: Callable[..., TrainableDetector[Any]], spec: RunSpec, classes: int, calibration: Tensor
+) -> TrainableDetector[Any]:
     _refuse_ssd_settings(spec)
     if spec.init not in ("none", "torchvision"):
         raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
     return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
 
 
-def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> Detector[Any]:
+def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> TrainableDetector[Any]:
     from baselines import detectron2
 
     _refuse_ssd_settings(spec)
-    if spec.init != "none":
-        raise ValueError(f"init must be none, not {spec.init}")
-    paths = {
-        DetectorName.FASTER_RCNN_R50: detectron2.FASTER_RCNN_R50,
-        DetectorName.FASTER_RCNN_R101: detectron2.FASTER_RCNN_R101,
-        DetectorName.RETINANET_R50: detectron2.RETINANET_R50,
-    }
-    path = paths[spec.detector]
-    return detectron2.Detectron2Detector(path, classes, spec.input_size, spec.seed)
+    path, from_scratch = DETECTRON2[spec.detector], spec.init == "none"
+    detector = detectron2.Detectron2Detector(
+        path, classes, spec.input_size, spec.seed, from_scratch=from_scratch
+    )
+    if spec.init == "zoo":
+        detector.load(detectron2.published_weights(path))
+    elif spec.init.endswith(".safetensors"):
+        detector.load({name.removeprefix("model."): w for name, w in load_file(spec.init).items()})
+    elif spec.init.endswith(".pkl"):
+        detector.load(detectron2.read_weights(Path(spec.init)))
+    elif not from_scratch:
+        raise ValueError(f"init must be none, zoo, a .safetensors or a .pkl, not {spec.init}")
+    return detector
+
+
+def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detector:
+    _refuse_ssd_settings(spec)
+    if spec.precision is not Precision.FP32 or spec.schedule is not Schedule.COSINE:
+        raise ValueError("TensorFlow trains with precision fp32 and schedule cosine alone")
+    if unknown := set(spec.augment) - {Augment.FLIP, Augment.CROP}:
+        raise ValueError(f"augment: TensorFlow has flip and crop, not {', '.join(unknown)}")
+    if spec.validate_every and spec.iterations % spec.validate_every:
+        raise ValueError("validate_every must divide iterations: weights are kept at its steps")
+    detector = TensorFlowDetector(classes, spec.input_size, spec.weight_decay, spec.seed)
+    if spec.init.endswith(".safetensors"):
+        _load_all_but_heads(detector, load_file(spec.init))
+    elif spec.init.endswith(".index"):
+        detector.restore(spec.init.removesuffix(".index"), whole=False)
+    elif spec.init == "zoo":
+        detector.restore(published_checkpoint(), whole=False)
+    elif spec.init != "none":
+        raise ValueError(f"init must be none, zoo, a .safetensors or an .index, not {spec.init}")
+    return detector
 
 
 def _refuse_ssd_settings(spec: RunSpec) -> None:
@@ -159,7 +219,7 @@ def _refuse_ssd_settings(spec: RunSpec) -> None:
             raise ValueError(f"{name} belongs to the SSDs of this project; leave it out")
 
 
-def make_steps(detector: Detector[Any], spec: RunSpec, device: torch.device) -> Steps:
+def make_steps(detector: TrainableDetector[Any], spec: RunSpec, device: torch.device) -> Steps:
     """How the detector of a run is trained: Detectron2's by Detectron2's own trainer."""
     if spec.detector not in DETECTRON2:
         return OwnSteps(detector, spec)
@@ -179,17 +239,11 @@ def make_steps(detector: Detector[Any], spec: RunSpec, device: torch.device) -> 
     )
 
 
-# Detectron2 takes seconds to import: the functions that need it do so themselves.
-DETECTRON2 = (
-    DetectorName.FASTER_RCNN_R50,
-    DetectorName.FASTER_RCNN_R101,
-    DetectorName.RETINANET_R50,
-)
-
-_BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector[Any]]] = {
+_BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector]] = {
     DetectorName.SCALE_AWARE_SSD: _build_ssd,
     DetectorName.SSD_MOBILENET_V2: _build_ssd,
     DetectorName.SSDLITE: partial(_build_torchvision, torchvision.ssdlite),
     DetectorName.RETINANET_TORCHVISION: partial(_build_torchvision, torchvision.retinanet),
+    DetectorName.SSD_MOBILENET_V2_TF: _build_tensorflow,
     **dict.fromkeys(DETECTRON2, _build_detectron2),
 }

@@ -26,6 +26,8 @@ class DetectorName(StrEnum):
     """torchvision's SSDLite on MobileNet v3 large."""
     RETINANET_TORCHVISION = "retinanet-r50-torchvision"
     """torchvision's RetinaNet on ResNet-50 with a feature pyramid."""
+    SSD_MOBILENET_V2_TF = "ssd-mobilenet-v2-tf"
+    """The TF Object Detection API's SSD on MobileNet v2."""
     FASTER_RCNN_R50 = "faster-rcnn-r50"
     """Detectron2's Faster R-CNN on ResNet-50 with a feature pyramid."""
     FASTER_RCNN_R101 = "faster-rcnn-r101"
@@ -108,8 +110,9 @@ class RunSpec:
     sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
     width: float = _explained("multiplier of the network's channels", 1.0)
     init: str = _explained(
-        "the first weights: none, torchvision, a .npz of folded ImageNet weights, or a run's "
-        "model.safetensors (all but the heads)",
+        "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
+        "folded ImageNet weights; a run's model.safetensors (all but the heads); or a checkpoint "
+        "of TensorFlow's (its .index)",
         "none",
     )
     released: tuple[Released, ...] = _explained(

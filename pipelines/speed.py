@@ -25,7 +25,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from method.detector import Detector
@@ -33,12 +32,13 @@ from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
 from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.detectors import build_detector
+from pipelines.detectors import FP32_ONLY, build_detector, network_cost
 from pipelines.errors import UserError, run_cli
 from pipelines.ledger import is_run_of
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
 from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.train_tf import tensorflow_errors
 from pipelines.trainer import autocast, to_batch
 
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
@@ -112,6 +112,7 @@ def choose_contenders(
     return untrained | rivals | pair
 
 
+@tensorflow_errors()
 def measure(
     contenders: Mapping[DetectorName, Contender], settings: RunSpec, rounds: int
 ) -> pd.DataFrame:
@@ -125,7 +126,7 @@ def measure(
     works = {
         (work := Work(*combination)): partial(_infer, detectors[work.detector], work, device)
         for combination in itertools.product(detectors, Precision, (True, False))
-        if combination[0] not in TWO_STAGE or combination[2]
+        if _can(Work(*combination))
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
@@ -134,8 +135,13 @@ def measure(
     machine = describe_machine(device)
     table[["device", "threads"]] = machine["device"], machine["threads"]
     table[["input_size", "rounds"]] = settings.input_size, rounds
-    costs = {name: _cost(detector, batches[0]) for name, detector in detectors.items()}
+    costs = {name: network_cost(detector, batches[0]) for name, detector in detectors.items()}
     return table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
+
+
+def _can(work: Work) -> bool:
+    whole = work.postprocessing or work.detector not in TWO_STAGE
+    return whole and (work.precision is Precision.FP32 or work.detector not in FP32_ONLY)
 
 
 def time_in_turn(
@@ -220,7 +226,7 @@ def _test_images(settings: RunSpec) -> tuple[Any, int]:
     return np.stack(pixels), len(source.split.categories)
 
 
-def _ready(contender: Contender, classes: int, images: Tensor) -> Detector[Any]:
+def _ready(contender: Contender, classes: int, images: Tensor) -> Detector:
     """The contender's detector with its weights, set for inference in channels-last order."""
     detector = build_detector(replace(contender.spec, init="none"), classes, images)
     if contender.run:
@@ -233,7 +239,7 @@ def _ready(contender: Contender, classes: int, images: Tensor) -> Detector[Any]:
     return detector
 
 
-def _load(detector: Detector[Any], weights: Path) -> None:
+def _load(detector: Detector, weights: Path) -> None:
     try:
         detector.load_state_dict(load_file(weights))
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -241,7 +247,7 @@ def _load(detector: Detector[Any], weights: Path) -> None:
 
 
 @torch.no_grad()
-def _normalise(detector: Detector[Any], images: Tensor) -> None:
+def _normalise(detector: Detector, images: Tensor) -> None:
     """Give the batch norms the statistics of `images`, so that activations are of usual size."""
     detector.eval()
     for norm in (m for m in detector.modules() if isinstance(m, nn.BatchNorm2d)):
@@ -264,7 +270,7 @@ def _thin_out_candidates(detector: SSD, images: Tensor) -> None:
         biases[:, 0] += float(lead + np.log((1 - floor) / floor))
 
 
-def _infer(detector: Detector[Any], work: Work, device: torch.device, batch: Tensor) -> object:
+def _infer(detector: Detector, work: Work, device: torch.device, batch: Tensor) -> object:
     with autocast(work.precision, device):
         return detector.detect(batch) if work.postprocessing else detector(batch)
 
@@ -272,14 +278,6 @@ def _infer(detector: Detector[Any], work: Work, device: torch.device, batch: Ten
 def _wait_for(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _cost(detector: Detector[Any], batch: Tensor) -> dict[str, int]:
-    """Parameters, and floating-point operations of the network (two a multiply-add)."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        detector(batch)
-    parameters = sum(p.numel() for p in detector.parameters())
-    return {"parameters": parameters, "flops_an_image": counter.get_total_flops()}
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ detections. The folder appears only when the run is complete.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -17,13 +18,19 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors.torch import save_file
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from method.detector import Detector
+from baselines.tf_od.detector import TensorFlowDetector
+from method.detector import Detector, TrainableDetector
 from pipelines.augment import make_batches
 from pipelines.data.prepared import PreparedSplit, load_prepared
-from pipelines.detectors import build_detector, make_steps, weights_fingerprint
+from pipelines.detectors import (
+    agreement,
+    build_detector,
+    make_steps,
+    network_cost,
+    weights_fingerprint,
+)
 from pipelines.errors import UserError, run_cli
 from pipelines.prepare import ensure_prepared
 from pipelines.runtime import (
@@ -36,10 +43,12 @@ from pipelines.runtime import (
 )
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import RunSpec
+from pipelines.train_tf import tensorflow_errors, train_by_tensorflow
 from pipelines.trainer import (
     CHECKPOINT_SECONDS,
     Checkpoint,
     Progress,
+    Validation,
     autocast,
     to_batch,
     train,
@@ -49,6 +58,7 @@ CALIBRATION_IMAGES = 16
 DETECTION_BATCH = 8
 
 
+@tensorflow_errors()
 def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> None:
     """Train, detect, score, and write the run folder in one move.
 
@@ -73,16 +83,8 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         f"{spec.hash} {code['code_hash']} {_manifest_hash(data_folder)} {weights}",
         checkpoint_seconds,
     )
-    progress = train(
-        detector,
-        make_batches(detector, training, spec, device),
-        spec,
-        device=device,
-        steps=make_steps(detector, spec, device),
-        checkpoint=checkpoint,
-        validate=_validation(detector, data_folder, spec, device),
-        label=folder.name,
-    )
+    validate = _validation(detector, data_folder, spec, device)
+    progress = train_detector(detector, training, spec, device, checkpoint, validate, folder.name)
     detections = detect_all(detector, test, spec, device)
     record = {
         "name": folder.name,
@@ -92,14 +94,44 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         "first_weights_sha256": weights,
         "code": code,
         "machine": describe_machine(device),
+        "agreement": agreement(spec.detector),
         "cost": _cost(detector, spec, progress, device),
     }
+    if progress.elsewhere:
+        record["trainer"] = dataclasses.asdict(progress.elsewhere)
     write_run_folder(folder, record, progress, detections, test, detector)
     checkpoint.remove()
 
 
+def train_detector(
+    detector: Detector,
+    training: PreparedSplit,
+    spec: RunSpec,
+    device: torch.device,
+    checkpoint: Checkpoint,
+    validate: Validation | None = None,
+    label: str = "train",
+) -> Progress:
+    """Train to the last step, by whoever's trainer it is; arguments as in `trainer.train`."""
+    if isinstance(detector, TensorFlowDetector):
+        return train_by_tensorflow(
+            detector, training, spec, checkpoint, validate=validate, label=label
+        )
+    assert isinstance(detector, TrainableDetector)
+    return train(
+        detector,
+        make_batches(detector, training, spec, device),
+        spec,
+        device=device,
+        steps=make_steps(detector, spec, device),
+        checkpoint=checkpoint,
+        validate=validate,
+        label=label,
+    )
+
+
 def detect_all(
-    detector: Detector[Any], split: PreparedSplit, spec: RunSpec, device: torch.device
+    detector: Detector, split: PreparedSplit, spec: RunSpec, device: torch.device
 ) -> list[dict[str, Any]]:
     """Detections in every image as COCO results, in original pixels, as they are written."""
     detector.eval()
@@ -153,9 +185,7 @@ def write_gzip(path: Path, text: str) -> None:
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def _validation(
-    detector: Detector[Any], data_folder: Path, spec: RunSpec, device: torch.device
-) -> Any:
+def _validation(detector: Detector, data_folder: Path, spec: RunSpec, device: torch.device) -> Any:
     if not spec.validate_every:
         return None
     split = load_prepared(data_folder, "val")
@@ -169,21 +199,18 @@ def _validation(
 
 
 def _cost(
-    detector: Detector[Any], spec: RunSpec, progress: Progress, device: torch.device
+    detector: Detector, spec: RunSpec, progress: Progress, device: torch.device
 ) -> dict[str, float]:
-    counter = FlopCounterMode(display=False)
     blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8, device=device)
-    with torch.no_grad(), counter:
-        detector.eval()(blank)
+    images = spec.iterations * spec.batch_size
+    elsewhere = progress.elsewhere
+    memory = elsewhere.peak_memory_mib if elsewhere else peak_memory_mib(device)
     return {
-        "parameters": sum(p.numel() for p in detector.parameters()),
-        "flops_an_image": counter.get_total_flops(),
+        **network_cost(detector, blank),
         "training_seconds": round(progress.seconds, 2),
-        "training_images": spec.iterations * spec.batch_size,
-        "images_a_second": round(
-            spec.iterations * spec.batch_size / max(progress.seconds, 1e-9), 2
-        ),
-        "peak_memory_mib": round(peak_memory_mib(device), 1),
+        "training_images": images,
+        "images_a_second": round(images / max(progress.seconds, 1e-9), 2),
+        "peak_memory_mib": round(memory, 1),
     }
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from method.detector import Detector, Match
+from method.detector import Match, TrainableDetector
 from pipelines.augment import Batches
 from pipelines.errors import UserError
 from pipelines.spec import Precision, RunSpec, Schedule
@@ -32,6 +32,17 @@ CHECKPOINT_SECONDS = 20.0
 Validation = Callable[[], dict[str, float]]
 
 
+@dataclass(frozen=True)
+class TrainedElsewhere:
+    """What is known of another process that did the training."""
+
+    packages: dict[str, str]
+    """Its versions."""
+    configuration: str
+    """Its own configuration file, whole."""
+    peak_memory_mib: float
+
+
 @dataclass
 class Progress:
     """What a run has done so far; a checkpoint holds it."""
@@ -40,6 +51,7 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     """Time spent in training steps, over all starts of the run."""
+    elsewhere: TrainedElsewhere | None = None
 
 
 def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int]:
@@ -82,7 +94,7 @@ def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Opti
 
 
 def training_step(
-    detector: Detector[Match],
+    detector: TrainableDetector[Match],
     optimizer: torch.optim.Optimizer,
     images: Tensor,
     matches: Sequence[Match],
@@ -111,7 +123,7 @@ class Steps(Protocol):
 class OwnSteps(Generic[Match]):
     """The steps of this project's own training: AdamW, with the specification's schedule."""
 
-    def __init__(self, detector: Detector[Match], spec: RunSpec) -> None:
+    def __init__(self, detector: TrainableDetector[Match], spec: RunSpec) -> None:
         self.detector, self.spec = detector, spec
         self.optimizer = make_optimizer(detector, spec)
 
@@ -122,7 +134,7 @@ class OwnSteps(Generic[Match]):
 
 
 def train(
-    detector: Detector[Match],
+    detector: TrainableDetector[Match],
     data: Batches[Match],
     spec: RunSpec,
     *,

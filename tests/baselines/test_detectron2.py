@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from baselines.detectron2 import (
-    FASTER_RCNN_R101,
-    RETINANET_R50,
     Detectron2Detector,
     Detectron2Steps,
     configuration,
 )
+from pipelines.detectors import DETECTRON2
+from pipelines.spec import DetectorName
 
+FASTER_RCNN_R101 = DETECTRON2[DetectorName.FASTER_RCNN_R101]
+RETINANET_R50 = DETECTRON2[DetectorName.RETINANET_R50]
 SIZE = 64
 
 
@@ -31,7 +33,7 @@ def detector():
 
 
 def test_the_zoo_s_configuration_is_trained_whole_from_random_weights():
-    config = configuration(FASTER_RCNN_R101, 5)
+    config = configuration(FASTER_RCNN_R101, 5, from_scratch=True)
     assert (config.MODEL.RESNETS.DEPTH, config.MODEL.ROI_HEADS.NUM_CLASSES) == (101, 5)
     assert (config.MODEL.WEIGHTS, config.MODEL.RESNETS.NORM) == ("", "BN")
     model = Detectron2Detector(FASTER_RCNN_R101, 5, SIZE, seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from method.detector import Detector
+from method.detector import TrainableDetector
 from pipelines.augment import AugmentedBatches, FixedBatches, deal_tiles, make_batches
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import CocoSplit
@@ -17,7 +17,7 @@ SIZE = 64
 CPU = torch.device("cpu")
 
 
-class KeepsBoxes(Detector[Any]):
+class KeepsBoxes(TrainableDetector[Any]):
     """A detector whose match is the boxes and labels themselves."""
 
     def match(self, boxes, labels):

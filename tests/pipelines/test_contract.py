@@ -1,30 +1,35 @@
 """What every detector of the registry owes, the project's own and the rivals'."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pipelines.augment import make_batches
+from method.detector import TrainableDetector
 from pipelines.data.prepared import PreparedSplit, load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.detectors import build_detector, make_steps
+from pipelines.detectors import agreement, build_detector
 from pipelines.scoring import match_records, score_records
-from pipelines.spec import DetectorName, RunSpec, Schedule
-from pipelines.train import detect_all
-from pipelines.trainer import to_batch, train
+from pipelines.spec import DetectorName, Precision, RunSpec, Schedule
+from pipelines.train import detect_all, train_detector
+from pipelines.trainer import Checkpoint, to_batch
 
 CPU = torch.device("cpu")
 SIZE = 128
 SPEC = RunSpec(input_size=SIZE, batch_size=4, iterations=20, learning_rate=0.002, warmup=5)
-RATES = {
-    DetectorName.FASTER_RCNN_R50: 0.0005,
-    DetectorName.FASTER_RCNN_R101: 0.001,
-    DetectorName.RETINANET_R50: 0.002,
-}
-"""Learning rates at which Detectron2's learn something in twenty steps, but not "all is empty"."""
+OF_DETECTRON2 = {"schedule": Schedule.STEP, "batch_size": 2}
+CHANGES: dict[DetectorName, dict[str, Any]] = {
+    DetectorName.FASTER_RCNN_R50: {**OF_DETECTRON2, "learning_rate": 0.0005},
+    DetectorName.FASTER_RCNN_R101: {**OF_DETECTRON2, "learning_rate": 0.001},
+    DetectorName.RETINANET_R50: {**OF_DETECTRON2, "learning_rate": 0.002},
+    DetectorName.SSD_MOBILENET_V2_TF: {
+        "precision": Precision.FP32, "weight_decay": 4e-5, "learning_rate": 0.02, "iterations": 60,
+    },
+}  # fmt: skip
+"""Settings at which a rival learns something in so few steps, but not "all is empty"."""
 FITTED = {DetectorName.SCALE_AWARE_SSD: (6, 11)}
 """Those that train fast enough for a test, and the sides (pixels) of the objects that fit them."""
 
@@ -61,34 +66,37 @@ def data(tmp_path_factory):
     return folder
 
 
-def trained(spec, split):
+def trained(spec, split, folder):
     detector = build_detector(spec, len(split.class_names), to_batch(split.images, CPU))
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches, steps = make_batches(detector, split, spec, CPU), make_steps(detector, spec, CPU)
-    return detector, train(detector, batches, spec, device=CPU, steps=steps)
+    # Kept for longer than the training takes: none is written, none is found by the next.
+    checkpoint = Checkpoint(folder / "state.pt", "key", seconds=3600)
+    return detector, train_detector(detector, split, spec, CPU, checkpoint)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DetectorName)
-def test_contract(name, data):
-    spec = dataclasses.replace(SPEC, detector=name)
-    if name in RATES:
-        spec = dataclasses.replace(
-            spec, schedule=Schedule.STEP, batch_size=2, learning_rate=RATES[name]
-        )
+def test_contract(name, data, tmp_path):
+    spec = dataclasses.replace(SPEC, detector=name, **CHANGES.get(name, {}))
     split, unseen = load_prepared(data, "train"), load_prepared(data, "test")
-    detector, progress = trained(spec, split)
+    detector, progress = trained(spec, split, tmp_path)
     found = detect_all(detector, unseen, spec, CPU)
-    again, progress_again = trained(spec, split)
+    again, progress_again = trained(spec, split, tmp_path)
     the_loss_falls_and_is_the_sum_of_its_terms(progress.history)
     detections_lie_in_the_image_and_name_its_classes(found, unseen)
-    # Not the weights: taps of a kernel that see nothing but padding get arbitrary gradients in
-    # oneDNN, and change nothing.
-    assert progress_again.history == progress.history, "one seed, two trainings"
-    assert detect_all(again, unseen, spec, CPU) == found, "one seed, two trainings"
+    if agreement(name) == "bitwise":
+        # Not the weights: taps of a kernel that see nothing but padding get arbitrary gradients
+        # in oneDNN, and change nothing.
+        assert progress_again.history == progress.history, "one seed, two trainings"
+        assert detect_all(again, unseen, spec, CPU) == found, "one seed, two trainings"
+    else:
+        losses = [p.history[0]["loss"] for p in (progress, progress_again)]
+        assert losses[0] == pytest.approx(losses[1], rel=0.5), "one seed, two trainings"
     first_weights_follow_the_seed(spec, split)
     a_batch_gives_what_its_images_give_alone(detector, unseen)
-    images_without_objects_are_trained_on_and_searched(spec, split)
+    images_without_objects_are_searched(detector)
+    if isinstance(detector, TrainableDetector):
+        images_without_objects_are_trained_on(detector)
 
 
 def the_loss_falls_and_is_the_sum_of_its_terms(history):
@@ -134,8 +142,7 @@ def a_batch_gives_what_its_images_give_alone(detector, split):
         assert len(joint.boxes) == len(alone.boxes)
 
 
-def images_without_objects_are_trained_on_and_searched(spec, split):
-    detector = build_detector(spec, len(split.class_names), to_batch(split.images, CPU))
+def images_without_objects_are_trained_on(detector):
     images = torch.zeros((2, 3, SIZE, SIZE), dtype=torch.uint8)
     none = detector.match(torch.zeros((0, 4)), torch.zeros(0, dtype=torch.int64))
     some = detector.match(torch.tensor([[10.0, 10, 40, 40]]), torch.tensor([2]))
@@ -144,15 +151,18 @@ def images_without_objects_are_trained_on_and_searched(spec, split):
         total = torch.stack(list(losses.terms.values())).sum()
         assert torch.isfinite(total)
         total.backward()
-    for found in detector.eval().detect(images):
+
+
+def images_without_objects_are_searched(detector):
+    for found in detector.eval().detect(torch.zeros((2, 3, SIZE, SIZE), dtype=torch.uint8)):
         assert found.boxes.shape == (len(found.scores), 4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FITTED)
-def test_four_images_are_learnt_by_heart(name):
+def test_four_images_are_learnt_by_heart(name, tmp_path):
     split = plain_shapes(4, FITTED[name])
     spec = dataclasses.replace(SPEC, detector=name, iterations=200)
-    detector, _ = trained(spec, split)
+    detector, _ = trained(spec, split, tmp_path)
     found = detect_all(detector, split, spec, CPU)
     assert score_records(match_records(split.coco.to_coco(), found)).figures["AP50"] >= 90

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from method.detection import Detections
-from method.detector import Detector, StepLosses
+from method.detector import StepLosses, TrainableDetector
 from pipelines.errors import UserError
 from pipelines.spec import Precision, RunSpec, Schedule
 from pipelines.trainer import (
@@ -26,7 +26,7 @@ SPEC = RunSpec(
 CPU = torch.device("cpu")
 
 
-class MeanColour(Detector[torch.Tensor]):
+class MeanColour(TrainableDetector[torch.Tensor]):
     """The smallest thing that trains: predicts an image's brightness from its mean colour."""
 
     def __init__(self, factor: float = 1.0) -> None:
