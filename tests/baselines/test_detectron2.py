@@ -1,8 +1,12 @@
 """What is changed of Detectron2's configurations, and that its trainer can stop at any step."""
 
 import contextlib
+import dataclasses
+import os
+import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,9 +14,11 @@ from baselines.detectron2 import (
     Detectron2Detector,
     Detectron2Steps,
     configuration,
+    read_weights,
 )
-from pipelines.detectors import DETECTRON2
-from pipelines.spec import DetectorName
+from pipelines.detectors import DETECTRON2, build_detector
+from pipelines.errors import UserError
+from pipelines.spec import DetectorName, RunSpec
 
 FASTER_RCNN_R101 = DETECTRON2[DetectorName.FASTER_RCNN_R101]
 RETINANET_R50 = DETECTRON2[DetectorName.RETINANET_R50]
@@ -38,6 +44,42 @@ def test_the_zoo_s_configuration_is_trained_whole_from_random_weights():
     assert (config.MODEL.WEIGHTS, config.MODEL.RESNETS.NORM) == ("", "BN")
     model = Detectron2Detector(FASTER_RCNN_R101, 5, SIZE, seed=0)
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_from_other_weights_the_zoo_s_frozen_parts_stay_frozen():
+    config = configuration(FASTER_RCNN_R101, 5, from_scratch=False)
+    assert (config.MODEL.RESNETS.NORM, config.MODEL.BACKBONE.FREEZE_AT) == ("FrozenBN", 2)
+
+
+def test_a_file_of_the_zoo_gives_all_but_the_heads_of_other_classes(tmp_path):
+    published = Detectron2Detector(RETINANET_R50, 3, SIZE, seed=1, from_scratch=False)
+    arrays = {name: value.numpy() for name, value in published.model.state_dict().items()}
+    path = tmp_path / "model_final.pkl"
+    path.write_bytes(pickle.dumps({"model": arrays, "__author__": "Detectron2 Model Zoo"}))
+    spec = RunSpec(input_size=SIZE, detector=DetectorName.RETINANET_R50, init=str(path))
+    detector = build_detector(spec, 5, torch.zeros((1, 3, SIZE, SIZE)))
+    assert isinstance(detector, Detectron2Detector)
+    state = detector.model.state_dict()
+    taken = {name for name, value in state.items() if np.array_equal(value.numpy(), arrays[name])}
+    assert set(state) - taken == {"head.cls_score.weight", "head.cls_score.bias"}
+    rival = dataclasses.replace(spec, detector=DetectorName.FASTER_RCNN_R101)
+    with pytest.raises(UserError, match=r"the file has no backbone\.bottom_up\.res4\.10"):
+        build_detector(rival, 5, torch.zeros((1, 3, SIZE, SIZE)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps({"model": {"a": os.getcwd}}), "getcwd is no array"),
+        (pickle.dumps({"weights": {}}), "'model'"),
+        (b"\x80\x04", "Ran out of input"),
+    ],
+)
+def test_a_pickle_that_is_more_than_arrays_is_refused(tmp_path, content, message):
+    path = tmp_path / "weights.pkl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_weights(path)
 
 
 def test_the_first_weights_follow_the_seed(detector):

@@ -69,7 +69,7 @@ def test_weights_of_too_few_blocks_are_refused(tmp_path):
 
 @pytest.mark.parametrize("init", ["absent.npz", "imagenet", "."])
 def test_weights_that_are_not_there_are_named(init):
-    with pytest.raises(UserError, match="give none, torchvision, or a"):
+    with pytest.raises(UserError, match="give none, torchvision, zoo, or"):
         weights_fingerprint(init)
 
 
