@@ -103,7 +103,8 @@ def choose_contenders(
             rivals.setdefault(spec.detector, contender)
         elif spec.width == settings.width:
             alike.setdefault(replace(spec, detector=ORIGINAL), {})[spec.detector] = contender
-    plain = RunSpec(dataset=settings.dataset, input_size=settings.input_size)
+    size = settings.input_size
+    plain = RunSpec(dataset=settings.dataset, input_size=size, precision=Precision.FP32)
     untrained = {
         name: Contender(replace(settings if name in SSDS else plain, detector=name))
         for name in sorted(SSDS | {spec.detector for spec in specs.values()})
