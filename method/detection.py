@@ -56,11 +56,26 @@ def select(probabilities: Tensor, boxes: Tensor, size: int, selection: Selection
     if len(kept_scores) > selection.candidates:
         kept_scores, best = kept_scores.topk(selection.candidates)
         anchor, label = anchor[best], label[best]
-    kept_boxes = clip_boxes_to_image(boxes[anchor], (size, size))
+    return suppress(boxes[anchor], kept_scores, label + 1, size, selection)
+
+
+def suppress(
+    boxes: Tensor, scores: Tensor, labels: Tensor, size: int, selection: Selection
+) -> Detections:
+    """Candidates of one image that no better one of their class covers.
+
+    Args:
+        boxes: N×4, `xyxy`, input pixels; clipped to the image.
+        scores: N.
+        labels: N int64, from 1.
+        size: side of the square input, pixels.
+        selection: the rule.
+    """
+    boxes = clip_boxes_to_image(boxes, (size, size))
     if selection.whole_pixels:
-        kept_boxes = kept_boxes.round()
-    keep = batched_nms(kept_boxes, kept_scores, label, selection.nms_iou)[: selection.most]
-    return Detections(kept_boxes[keep], kept_scores[keep], label[keep] + 1)
+        boxes = boxes.round()
+    keep = batched_nms(boxes, scores, labels, selection.nms_iou)[: selection.most]
+    return Detections(boxes[keep], scores[keep], labels[keep])
 
 
 def _classes(probabilities: Tensor) -> Tensor:

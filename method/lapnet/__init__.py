@@ -1,0 +1,1 @@
+"""LapNet: per-object normalised overlap, ambiguity management, learned weights."""

@@ -1,0 +1,181 @@
+"""The detector: per-class anchors on one grid, trained without any sampling (LapNet)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from method.anchors import cell_centres
+from method.boxes import BoxCoding, decode
+from method.detection import Detections, Selection, suppress
+from method.detector import StepLosses, TrainableDetector
+from method.lapnet.clustering import cluster_sides
+from method.lapnet.losses import (
+    THRESHOLD,
+    Balance,
+    ClassificationLoss,
+    GridSums,
+    Weights,
+    classification_loss,
+    localisation_loss,
+    paired_iou,
+    positive_labels,
+)
+from method.lapnet.network import STRIDE, Backbone, LapNetwork
+from method.lapnet.overlap import clusters, grid_overlap, normalised_overlap
+
+
+class Overlap(StrEnum):
+    """What decides which anchors an object has."""
+
+    ABSOLUTE = "absolute"
+    """IoU."""
+    PONO = "pono"
+    """IoU over the highest of the object's anchors (eq. 1)."""
+
+
+@dataclass(frozen=True)
+class LapNetConfig:
+    """What a LapNet is made of."""
+
+    classes: int
+    input_size: int
+    """Pixels, a multiple of the stride."""
+    backbone: Backbone = Backbone.MOBILENET_V2
+    anchors_a_class: int = 10
+    overlap: Overlap = Overlap.PONO
+    ambiguity: bool = True
+    """Manage ambiguity (eq. 3)."""
+    balance: Balance = Balance.LEARNED
+    loss: ClassificationLoss = ClassificationLoss.CROSS_ENTROPY
+    selection: Selection = field(default_factory=Selection)
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The anchors of one image that overlap their object by more than the threshold."""
+
+    anchors: Tensor
+    """P int64, into the C·A·H·W anchors."""
+    overlap: Tensor
+    """P in (0.5, 1]."""
+    boxes: Tensor
+    """P×4, `xyxy`, input pixels: each one's object."""
+
+
+class LapNet(TrainableDetector[Assigned]):
+    """LapNet (§3). Anchors lie a class together, a shape together, row by row: C×A×H×W.
+
+    Args:
+        config: what it is made of.
+        seed: fixes the first weights and the anchors.
+    """
+
+    mean: Tensor
+    std: Tensor
+    shapes: Tensor
+    centres: Tensor
+
+    def __init__(self, config: LapNetConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.cells = config.input_size // STRIDE
+        grids = config.classes * config.anchors_a_class
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = LapNetwork(config.backbone, grids)
+        self.weights = Weights(grids, config.balance)
+        self.register_buffer("mean", torch.full((3, 1, 1), 127.5))
+        self.register_buffer("std", torch.full((3, 1, 1), 127.5))
+        sides = torch.linspace(1, config.anchors_a_class, config.anchors_a_class) * STRIDE
+        self.register_buffer(
+            "shapes", sides[None, :, None].repeat(config.classes, 1, 2).contiguous()
+        )
+        centres = cell_centres(self.cells, self.cells, STRIDE)
+        self.register_buffer("centres", centres, persistent=False)
+
+    def look_at(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Fit each class's anchors to the objects of the training set (§3.1).
+
+        A class without objects keeps squares of 8, 16, … pixels.
+        """
+        sides = (torch.cat(list(boxes))[:, 2:] - torch.cat(list(boxes))[:, :2]).double().numpy()
+        classes = torch.cat(list(labels)).numpy()
+        for label in np.unique(classes):
+            found = cluster_sides(sides[classes == label], self.config.anchors_a_class, self.seed)
+            self.shapes[label - 1] = torch.from_numpy(found.sides)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits B×(C·A)×H×W and offsets B×4·(C·A)×H×W of B×3×S×S `uint8` images."""
+        return self.network((images - self.mean) / self.std)
+
+    @torch.no_grad()
+    def match(self, boxes: Tensor, labels: Tensor) -> Assigned:
+        """Assign anchors to the objects of one image; labels are in 1…C."""
+        shapes = self.shapes[labels - 1]
+        overlap = grid_overlap(boxes, shapes, (self.cells, self.cells), STRIDE).flatten(1)
+        mask = clusters(overlap, labels)
+        if self.config.overlap is Overlap.PONO:
+            overlap = normalised_overlap(overlap, mask)
+        objects, places = torch.nonzero(mask & (overlap > THRESHOLD), as_tuple=True)
+        anchors = (labels[objects] - 1) * overlap.shape[1] + places
+        return Assigned(anchors, overlap[objects, places], boxes[objects])
+
+    def losses(self, images: Tensor, matches: Sequence[Assigned]) -> StepLosses:
+        logits, offsets = self(images)
+        logits = logits.float().flatten(2)
+        count = logits[0].numel()
+        image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
+        anchors = torch.cat([m.anchors for m in matches])
+        predicted = paired_iou(
+            self._decoded(offsets, image, anchors), torch.cat([m.boxes for m in matches])
+        )
+        positive = positive_labels(
+            torch.cat([m.overlap for m in matches]), predicted, ambiguity=self.config.ambiguity
+        )
+        labels = torch.zeros_like(logits)
+        labels.view(len(images), -1)[image[positive], anchors[positive]] = 1
+        grids = anchors // logits.shape[2]
+        sums = GridSums(
+            localisation=_by_grid(localisation_loss(predicted), grids, logits.shape[1]),
+            classification=classification_loss(logits, labels, self.config.loss).sum(dim=(0, 2)),
+            positives=_by_grid(positive.float(), grids, logits.shape[1]),
+            located=predicted.new_tensor(len(predicted)),
+            anchors=count * len(images),
+        )
+        return StepLosses(
+            self.weights(sums),
+            counts={"positives": positive.sum(), "located": sums.located},
+        )
+
+    def _decoded(self, offsets: Tensor, image: Tensor, anchors: Tensor) -> Tensor:
+        """P×4 boxes of some anchors (P image numbers, P numbers among the C·A·H·W anchors)."""
+        grids, cells = anchors // self.cells**2, anchors % self.cells**2
+        of_grid = offsets.float().unflatten(1, (-1, 4)).flatten(3)
+        boxes = torch.cat([self.centres[cells], self.shapes.flatten(0, 1)[grids]], dim=1)
+        return decode(of_grid[image, grids, :, cells], boxes, BoxCoding.SSD_UNSCALED)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[Detections]:
+        logits, offsets = self(images)
+        rule = self.config.selection
+        scores = logits.float().sigmoid().flatten(1)
+        found = []
+        for number, of_image in enumerate(scores):
+            anchors = torch.nonzero(of_image > rule.score_floor).flatten()
+            if len(anchors) > rule.candidates:
+                anchors = anchors[of_image[anchors].topk(rule.candidates).indices]
+            boxes = self._decoded(offsets, torch.full_like(anchors, number), anchors)
+            labels = anchors // (self.config.anchors_a_class * self.cells**2) + 1
+            found.append(suppress(boxes, of_image[anchors], labels, self.config.input_size, rule))
+        return found
+
+
+def _by_grid(values: Tensor, grids: Tensor, count: int) -> Tensor:
+    """Sums of P values over the grid each belongs to."""
+    return values.new_zeros(count).index_add(0, grids, values)

@@ -1,0 +1,191 @@
+"""LapNet's network: encoder, skip decoder, one stride-8 map of all levels, two heads (§3.1)."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork
+
+from method.mobilenet import encoder_blocks, out_channels
+
+STRIDE = 8
+"""Input pixels from one cell of the output to the next."""
+DEPTH = 4
+"""3×3 convolutions of a level, and of a head before its last."""
+PRIOR = 0.01
+"""First score of every anchor (RetinaNet, §4.1); the paper does not name its own."""
+
+
+class Backbone(StrEnum):
+    """The encoder, and with it the decoder."""
+
+    MOBILENET_V2 = "mobilenet-v2"
+    """Light, for small machines: a feature pyramid of 48 channels."""
+    DARKNET53 = "darknet53"
+    """With YOLOv3's decoder (§4)."""
+    INCEPTION_RESNET_V2 = "inception-resnet-v2"
+    """With a feature pyramid network (§4)."""
+
+
+class LapNetwork(nn.Module):
+    """From images to the maps of all anchor grids.
+
+    Args:
+        backbone: which.
+        grids: G, classes times anchors a class.
+    """
+
+    def __init__(self, backbone: Backbone, grids: int) -> None:
+        super().__init__()
+        self.encoder, encoded = _ENCODERS[backbone]()
+        channels = 48 if backbone is Backbone.MOBILENET_V2 else 256
+        if backbone is Backbone.DARKNET53:
+            self.decoder: nn.Module = YoloDecoder(encoded)
+            decoded: Sequence[int] = self.decoder.channels
+        else:
+            self.decoder = PyramidDecoder(encoded, channels)
+            decoded = [channels] * len(encoded)
+        self.levels = nn.ModuleList(_convolutions(width, channels) for width in decoded)
+        joined = channels * len(decoded)
+        self.scores = nn.Sequential(
+            *_convolutions(joined, channels), nn.Conv2d(channels, grids, 3, padding=1)
+        )
+        self.offsets = nn.Sequential(
+            *_convolutions(joined, channels), nn.Conv2d(channels, 4 * grids, 3, padding=1)
+        )
+        for head, bias in ((self.scores, _logit(PRIOR)), (self.offsets, 0.0)):
+            last = head[-1]
+            nn.init.normal_(last.weight, std=0.01)  # type: ignore[arg-type]
+            nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits B×G×H×W and offsets B×4G×H×W of B×3×S×S normalised images, H = W = S / 8."""
+        cells = (images.shape[2] // STRIDE, images.shape[3] // STRIDE)
+        decoded = self.decoder(self.encoder(images))
+        maps = [level(features) for level, features in zip(self.levels, decoded, strict=True)]
+        resized = [
+            m
+            if m.shape[2:] == cells
+            else F.interpolate(m, cells, mode="bilinear", align_corners=False)
+            for m in maps
+        ]
+        joined = torch.cat(resized, dim=1)
+        return self.scores(joined), self.offsets(joined)
+
+
+class MobileNetEncoder(nn.Module):
+    """MobileNet v2's features of strides 8, 16 and 32."""
+
+    TAPS = (6, 13, 17)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = encoder_blocks(self.TAPS[-1])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        found, features = [], images
+        for number, block in enumerate(self.blocks):
+            features = block(features)
+            if number in self.TAPS:
+                found.append(features)
+        return found
+
+
+class PyramidDecoder(nn.Module):
+    """A feature pyramid network (Lin et al. 2017), coarse added to fine.
+
+    Args:
+        encoded: channels of the encoder's levels, finest first.
+        channels: of every level that comes out.
+    """
+
+    def __init__(self, encoded: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.pyramid = FeaturePyramidNetwork(list(encoded), channels)
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        named = OrderedDict((str(level), f) for level, f in enumerate(features))
+        return list(self.pyramid(named).values())
+
+
+class YoloDecoder(nn.Module):
+    """YOLOv3's decoder: coarse features, narrowed and enlarged, are joined with finer ones.
+
+    Args:
+        encoded: channels of the encoder's three levels, finest first.
+    """
+
+    def __init__(self, encoded: Sequence[int]) -> None:
+        super().__init__()
+        self.channels = [width // 2 for width in encoded]
+        self.sets = nn.ModuleList()
+        self.narrow = nn.ModuleList()
+        for level, width in enumerate(encoded):
+            coarser = encoded[level + 1] // 4 if level + 1 < len(encoded) else 0
+            self.sets.append(_yolo_set(width + coarser, width // 2))
+            if level:
+                self.narrow.append(_convolution(width // 2, width // 4, 1))
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        decoded: list[Tensor] = []
+        for level in reversed(range(len(features))):
+            joined = features[level]
+            if decoded:
+                narrow = self.narrow[level](decoded[0])
+                enlarged = F.interpolate(narrow, joined.shape[2:], mode="nearest")
+                joined = torch.cat([enlarged, joined], dim=1)
+            decoded.insert(0, self.sets[level](joined))
+        return decoded
+
+
+def _mobilenet_v2() -> tuple[nn.Module, list[int]]:
+    encoder = MobileNetEncoder()
+    return encoder, [out_channels(encoder.blocks[tap]) for tap in encoder.TAPS]
+
+
+def _from_timm(name: str) -> tuple[nn.Module, list[int]]:
+    """The features of strides 8, 16 and 32."""
+    make: Callable[..., Any] = partial(timm.create_model, name, features_only=True)
+    strides = make().feature_info.reduction()
+    encoder = make(out_indices=[level for level, s in enumerate(strides) if s in (8, 16, 32)])
+    return encoder, encoder.feature_info.channels()
+
+
+_ENCODERS: dict[Backbone, Callable[[], tuple[nn.Module, list[int]]]] = {
+    Backbone.MOBILENET_V2: _mobilenet_v2,
+    Backbone.DARKNET53: partial(_from_timm, "darknet53"),
+    Backbone.INCEPTION_RESNET_V2: partial(_from_timm, "inception_resnet_v2"),
+}
+
+
+def _convolution(inside: int, outside: int, kernel: int) -> nn.Module:
+    return Conv2dNormActivation(inside, outside, kernel)
+
+
+def _convolutions(inside: int, outside: int) -> nn.Sequential:
+    widths = [inside, *[outside] * DEPTH]
+    return nn.Sequential(*(_convolution(a, b, 3) for a, b in itertools.pairwise(widths)))
+
+
+def _yolo_set(inside: int, outside: int) -> nn.Sequential:
+    """Five convolutions, 1×1 and 3×3 in turn."""
+    widths = [inside, outside, 2 * outside, outside, 2 * outside, outside]
+    return nn.Sequential(
+        *(
+            _convolution(a, b, 3 if number % 2 else 1)
+            for number, (a, b) in enumerate(itertools.pairwise(widths))
+        )
+    )
+
+
+def _logit(probability: float) -> float:
+    return float(torch.logit(torch.tensor(probability)))
