@@ -45,6 +45,14 @@ class Detector(nn.Module, ABC):
 class TrainableDetector(Detector, Generic[Match]):
     """A detector that is trained step by step."""
 
+    def look_at(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Fit what depends on all objects of the training set, before it is matched.
+
+        Args:
+            boxes: of each image N×4, `xyxy`, input pixels.
+            labels: of each image N int64 in 1…C.
+        """
+
     @abstractmethod
     def match(self, boxes: Tensor, labels: Tensor) -> Match:
         """Assign the objects of one image to anchors.

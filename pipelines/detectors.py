@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,14 @@ from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
 from method.boxes import BoxCoding
 from method.detection import Selection
 from method.detector import Detector, TrainableDetector
+from method.lapnet.detector import LapNet, LapNetConfig
+from method.lapnet.network import MobileNetEncoder
 from method.matching import Matching
 from method.mobilenet import initialise, load_folded, load_torchvision
 from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.errors import UserError
-from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec, Schedule
+from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec, Schedule, Switch
 from pipelines.trainer import OwnSteps, Steps, autocast
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
@@ -44,6 +46,7 @@ WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
 """Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
 SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
 """What a specification says of this project's SSDs alone."""
+LAPNET_ONLY = ("backbone", "overlap", "ambiguity", "balance", "classification")
 
 
 HEADS, ENCODERS = (
@@ -129,6 +132,7 @@ def network_cost(detector: Detector, image: Tensor) -> dict[str, int]:
 
 
 def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
+    _refuse(spec, LAPNET_ONLY, "LapNet")
     detector = SSD(ssd_config(spec, classes))
     initialise(detector.extras, spec.seed, xavier=True)
     initialise(detector.class_heads, spec.seed, xavier=True)
@@ -150,6 +154,29 @@ def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
     return detector
 
 
+def _build_lapnet(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
+    _refuse(spec, SSD_ONLY, "the SSDs of this project")
+    config = LapNetConfig(
+        classes,
+        spec.input_size,
+        backbone=spec.backbone,
+        overlap=spec.overlap,
+        ambiguity=spec.ambiguity is Switch.ON,
+        balance=spec.balance,
+        loss=spec.classification,
+    )
+    detector = LapNet(config, spec.seed)
+    if spec.init.endswith(".npz"):
+        encoder = detector.network.encoder
+        if not isinstance(encoder, MobileNetEncoder):
+            raise ValueError(f"init: {spec.init} is of MobileNet v2, not of {spec.backbone}")
+        with np.load(spec.init, allow_pickle=False) as layers:
+            load_folded(encoder.blocks, layers, (calibration - detector.mean) / detector.std)
+    elif spec.init != "none":
+        raise ValueError(f"init must be none or a .npz of folded weights, not {spec.init}")
+    return detector
+
+
 def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
     """Take over what another training made of the same layers; heads and absent layers stay."""
     own = detector.state_dict()
@@ -167,7 +194,8 @@ def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
 def _build_torchvision(
     make: Callable[..., TrainableDetector[Any]], spec: RunSpec, classes: int, calibration: Tensor
 ) -> TrainableDetector[Any]:
-    _refuse_ssd_settings(spec)
+    _refuse(spec, SSD_ONLY, "the SSDs of this project")
+    _refuse(spec, LAPNET_ONLY, "LapNet")
     if spec.init not in ("none", "torchvision"):
         raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
     return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
@@ -176,7 +204,11 @@ def _build_torchvision(
 def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> TrainableDetector[Any]:
     from baselines import detectron2
 
-    _refuse_ssd_settings(spec)
+    _refuse(spec, SSD_ONLY, "the SSDs of this project")
+    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse(spec, ("optimiser",), "this project's own trainer")
+    if spec.schedule is Schedule.POLYNOMIAL:
+        raise ValueError("schedule must be step or cosine for Detectron2, not polynomial")
     path, from_scratch = DETECTRON2[spec.detector], spec.init == "none"
     detector = detectron2.Detectron2Detector(
         path, classes, spec.input_size, spec.seed, from_scratch=from_scratch
@@ -193,7 +225,9 @@ def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> Train
 
 
 def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detector:
-    _refuse_ssd_settings(spec)
+    _refuse(spec, SSD_ONLY, "the SSDs of this project")
+    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse(spec, ("optimiser",), "this project's own trainer")
     if spec.precision is not Precision.FP32 or spec.schedule is not Schedule.COSINE:
         raise ValueError("TensorFlow trains with precision fp32 and schedule cosine alone")
     if unknown := set(spec.augment) - {Augment.FLIP, Augment.CROP}:
@@ -212,11 +246,12 @@ def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detec
     return detector
 
 
-def _refuse_ssd_settings(spec: RunSpec) -> None:
+def _refuse(spec: RunSpec, names: Sequence[str], whose: str) -> None:
+    """Settings that would change nothing are an error."""
     own = {f.name: f.default for f in fields(spec)}
-    for name in SSD_ONLY:
+    for name in names:
         if getattr(spec, name) != own[name]:
-            raise ValueError(f"{name} belongs to the SSDs of this project; leave it out")
+            raise ValueError(f"{name} belongs to {whose}; leave it out")
 
 
 def make_steps(detector: TrainableDetector[Any], spec: RunSpec, device: torch.device) -> Steps:
@@ -242,6 +277,7 @@ def make_steps(detector: TrainableDetector[Any], spec: RunSpec, device: torch.de
 _BUILDERS: dict[DetectorName, Callable[[RunSpec, int, Tensor], Detector]] = {
     DetectorName.SCALE_AWARE_SSD: _build_ssd,
     DetectorName.SSD_MOBILENET_V2: _build_ssd,
+    DetectorName.LAPNET: _build_lapnet,
     DetectorName.SSDLITE: partial(_build_torchvision, torchvision.ssdlite),
     DetectorName.RETINANET_TORCHVISION: partial(_build_torchvision, torchvision.retinanet),
     DetectorName.SSD_MOBILENET_V2_TF: _build_tensorflow,

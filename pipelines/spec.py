@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_args, get_origin, get_type_hints
 
+from method.lapnet.detector import Overlap
+from method.lapnet.losses import Balance, ClassificationLoss
+from method.lapnet.network import Backbone
 from method.samplers import Sampler
 from pipelines.errors import UserError
 
@@ -22,6 +25,8 @@ class DetectorName(StrEnum):
     """Heads on blocks 5 and 8 of MobileNet v2."""
     SSD_MOBILENET_V2 = "ssd-mobilenet-v2"
     """The same SSD with the original heads, on block 14 and the last."""
+    LAPNET = "lapnet"
+    """LapNet, on the backbone that the specification names."""
     SSDLITE = "ssdlite-mobilenet-v3"
     """torchvision's SSDLite on MobileNet v3 large."""
     RETINANET_TORCHVISION = "retinanet-r50-torchvision"
@@ -34,6 +39,15 @@ class DetectorName(StrEnum):
     """The same on ResNet-101."""
     RETINANET_R50 = "retinanet-r50"
     """Detectron2's RetinaNet on ResNet-50 with a feature pyramid."""
+
+
+class Optimiser(StrEnum):
+    """What turns gradients into steps."""
+
+    ADAMW = "adamw"
+    """Adam with decoupled weight decay."""
+    SGD = "sgd"
+    """With momentum 0.9 (LapNet, §4)."""
 
 
 class Precision(StrEnum):
@@ -50,6 +64,15 @@ class Schedule(StrEnum):
     """A tenth at half and again at 90 % of the iterations (the scale-aware SSD's released code)."""
     COSINE = "cosine"
     """To zero along half a cosine."""
+    POLYNOMIAL = "polynomial"
+    """To zero as the rest of the iterations to the power of 0.9 (LapNet, §4)."""
+
+
+class Switch(StrEnum):
+    """On or off; YAML reads these words as true and false."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class Released(StrEnum):
@@ -108,6 +131,13 @@ class RunSpec:
         "weight of each class in the classification loss; all 1 unless given", None
     )
     sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
+    backbone: Backbone = _explained("LapNet's encoder", Backbone.MOBILENET_V2)
+    overlap: Overlap = _explained("which anchors LapNet gives to an object", Overlap.PONO)
+    ambiguity: Switch = _explained("whether LapNet manages ambiguity", Switch.ON)
+    balance: Balance = _explained("LapNet's weights of its losses", Balance.LEARNED)
+    classification: ClassificationLoss = _explained(
+        "LapNet's classification loss", ClassificationLoss.CROSS_ENTROPY
+    )
     width: float = _explained("multiplier of the network's channels", 1.0)
     init: str = _explained(
         "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
@@ -121,7 +151,8 @@ class RunSpec:
     augment: tuple[Augment, ...] = _explained("changes of the training images", ())
     iterations: int = _explained("training steps", 600)
     batch_size: int = _explained("images a step", 8)
-    learning_rate: float = _explained("Adam's learning rate at its height", 1e-3)
+    optimiser: Optimiser = _explained("what turns gradients into steps", Optimiser.ADAMW)
+    learning_rate: float = _explained("the learning rate at its height", 1e-3)
     weight_decay: float = _explained("decoupled weight decay", 1e-3)
     warmup: int = _explained("steps over which the learning rate rises", 20)
     schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
@@ -204,6 +235,8 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ValueError(f"{name} must be a list, such as [1, 4, 3.7], not {value!r}")
         return tuple(_convert(item, options[0], name) for item in value)
+    if kind is Switch and isinstance(value, bool):
+        return Switch.ON if value else Switch.OFF
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         if value not in list(kind):
             raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}")

@@ -22,12 +22,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
+from method.lapnet.losses import Weights
 from pipelines.augment import Batches
 from pipelines.errors import UserError
-from pipelines.spec import Precision, RunSpec, Schedule
+from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
 
 LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
+MOMENTUM = 0.9
+POWER = 0.9
+"""Of the polynomial schedule."""
 
 Validation = Callable[[], dict[str, float]]
 
@@ -71,6 +75,8 @@ def learning_rate(spec: RunSpec, step: int) -> float:
     if step < spec.warmup:
         return spec.learning_rate * (step + 1) / (spec.warmup + 1)
     done = step / spec.iterations
+    if spec.schedule is Schedule.POLYNOMIAL:
+        return spec.learning_rate * (1 - done) ** POWER
     if spec.schedule is Schedule.STEP:
         return spec.learning_rate * 0.1 ** ((done >= 0.5) + (done >= 0.9))
     return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
@@ -87,10 +93,19 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
 
 
 def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay, in one fused kernel."""
-    return torch.optim.AdamW(
-        detector.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
-    )
+    """Adam with decoupled weight decay, or SGD with momentum, in one fused kernel.
+
+    LapNet's learned weights get neither decay nor momentum: without a gradient they stay.
+    """
+    learned = [p for m in detector.modules() if isinstance(m, Weights) for p in m.parameters()]
+    of_weights = {id(p) for p in learned}
+    others = [p for p in detector.parameters() if id(p) not in of_weights]
+    groups: list[dict[str, Any]] = [{"params": others, "weight_decay": spec.weight_decay}]
+    if spec.optimiser is Optimiser.SGD:
+        groups += [{"params": learned, "weight_decay": 0, "momentum": 0}] if learned else []
+        return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=MOMENTUM, fused=True)
+    groups += [{"params": learned, "weight_decay": 0, "betas": (0.0, 0.999)}] if learned else []
+    return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=True)
 
 
 def training_step(

@@ -138,7 +138,7 @@ class LapNet(TrainableDetector[Assigned]):
         positive = positive_labels(
             torch.cat([m.overlap for m in matches]), predicted, ambiguity=self.config.ambiguity
         )
-        labels = torch.zeros_like(logits)
+        labels = logits.new_zeros(logits.shape)
         labels.view(len(images), -1)[image[positive], anchors[positive]] = 1
         grids = anchors // logits.shape[2]
         sums = GridSums(

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from method.detector import TrainableDetector
+from method.lapnet.losses import Balance
 from pipelines.data.prepared import PreparedSplit, load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.detectors import agreement, build_detector
 from pipelines.scoring import match_records, score_records
-from pipelines.spec import DetectorName, Precision, RunSpec, Schedule
+from pipelines.spec import DetectorName, Precision, RunSpec, Schedule, Switch
 from pipelines.train import detect_all, train_detector
 from pipelines.trainer import Checkpoint, to_batch
 
@@ -25,12 +26,13 @@ CHANGES: dict[DetectorName, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_DETECTRON2, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_DETECTRON2, "learning_rate": 0.001},
     DetectorName.RETINANET_R50: {**OF_DETECTRON2, "learning_rate": 0.002},
+    DetectorName.LAPNET: {"balance": Balance.RATIO, "ambiguity": Switch.OFF},
     DetectorName.SSD_MOBILENET_V2_TF: {
         "precision": Precision.FP32, "weight_decay": 4e-5, "learning_rate": 0.02, "iterations": 60,
     },
 }  # fmt: skip
 """Settings at which a rival learns something in so few steps, but not "all is empty"."""
-FITTED = {DetectorName.SCALE_AWARE_SSD: (6, 11)}
+FITTED = {DetectorName.SCALE_AWARE_SSD: (6, 11), DetectorName.LAPNET: (12, 40)}
 """Those that train fast enough for a test, and the sides (pixels) of the objects that fit them."""
 
 
@@ -102,7 +104,7 @@ def test_contract(name, data, tmp_path):
 def the_loss_falls_and_is_the_sum_of_its_terms(history):
     first, last = history[0], history[-1]
     assert last["loss"] < 0.8 * first["loss"]
-    terms = set(first) - {"step", "learning_rate", "loss", "positives", "negatives"}
+    terms = set(first) - {"step", "learning_rate", "loss", "positives", "negatives", "located"}
     assert len(terms) >= 2
     assert first["loss"] == pytest.approx(sum(first[term] for term in terms), rel=1e-4)
 

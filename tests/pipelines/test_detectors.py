@@ -7,6 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from method.boxes import BoxCoding
+from method.lapnet.detector import LapNet, LapNetConfig, Overlap
+from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
 from pipelines.detectors import build_detector, ssd_config, weights_fingerprint
 from pipelines.errors import UserError
@@ -83,6 +85,26 @@ def test_a_file_that_holds_no_weights_is_an_error_of_the_user(tmp_path):
 def test_class_weights_must_fit_the_data_set():
     with pytest.raises(UserError, match="2 class weights for 3 classes"):
         build_detector(small(class_weights=(1.0, 2.0)), 3, IMAGES)
+
+
+def test_lapnet_is_what_the_specification_says():
+    spec = RunSpec.parse(
+        {
+            "detector": "lapnet", "input_size": 64, "overlap": "absolute", "ambiguity": False,
+            "balance": "ratio", "classification": "focal",
+        },
+        "test",
+    )  # fmt: skip
+    detector = build_detector(spec, 3, IMAGES)
+    assert isinstance(detector, LapNet)
+    assert detector.config == LapNetConfig(
+        3, 64, overlap=Overlap.ABSOLUTE, ambiguity=False, balance=Balance.RATIO,
+        loss=ClassificationLoss.FOCAL,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="overlap belongs to LapNet"):
+        build_detector(replace(spec, detector=DetectorName.SCALE_AWARE_SSD), 3, IMAGES)
+    with pytest.raises(UserError, match="sampler belongs to the SSDs"):
+        build_detector(replace(spec, sampler=Sampler.DNS), 3, IMAGES)
 
 
 def test_what_belongs_to_the_ssds_is_refused_for_a_rival():

@@ -9,13 +9,15 @@ import torch
 
 from method.detection import Detections
 from method.detector import StepLosses, TrainableDetector
+from method.lapnet.losses import Balance, Weights
 from pipelines.errors import UserError
-from pipelines.spec import Precision, RunSpec, Schedule
+from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
 from pipelines.trainer import (
     Checkpoint,
     Progress,
     batch_indices,
     learning_rate,
+    make_optimizer,
     to_batch,
     train,
 )
@@ -86,6 +88,25 @@ def test_learning_rate_by_hand():
     assert [learning_rate(cosine, s) for s in (0, 3)] == pytest.approx([0.2, 0.8])
     assert learning_rate(cosine, 50) == pytest.approx(0.5)
     assert learning_rate(cosine, 75) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
+    polynomial = dataclasses.replace(step, schedule=Schedule.POLYNOMIAL)
+    assert learning_rate(polynomial, 75) == pytest.approx(0.25**0.9)
+
+
+@pytest.mark.parametrize("optimiser", Optimiser)
+def test_lapnet_s_learned_weights_stay_without_a_gradient(optimiser):
+    weights, layer = Weights(2, Balance.LEARNED), torch.nn.Linear(1, 1)
+    detector = torch.nn.Sequential(weights, layer)
+    spec = dataclasses.replace(SPEC, optimiser=optimiser, learning_rate=0.1, weight_decay=0.5)
+    optimizer = make_optimizer(detector, spec)
+    grids, before = weights.grid_localisation, float(layer.weight.detach())
+    for gradient in ([1.0, 0.0], [0.0, 0.0]):
+        for parameter in detector.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        grids.grad = torch.tensor(gradient)
+        optimizer.step()
+    # Moved by 0.1 in the one step that had a gradient, in neither optimiser by what came before.
+    assert grids.tolist() == pytest.approx([0.9, 1])
+    assert float(layer.weight.detach()) == pytest.approx(before * (1 - 0.1 * 0.5) ** 2)
 
 
 def test_batches_are_channels_last_views():
