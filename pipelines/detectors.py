@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -47,12 +48,8 @@ WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
 SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
 """What a specification says of this project's SSDs alone."""
 LAPNET_ONLY = ("backbone", "overlap", "ambiguity", "balance", "classification")
-
-
-HEADS, ENCODERS = (
-    r"_heads\.|^BoxPredictor/",
-    r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/",
-)
+HEADS = r"_heads\.|^BoxPredictor/"
+ENCODERS = r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/"
 """In the names of weights, of this project's SSDs and of TensorFlow's."""
 
 
@@ -71,6 +68,11 @@ def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector
         return _BUILDERS[spec.detector](spec, classes, calibration)
     except (ValueError, SafetensorError) as error:
         raise UserError(f"run with {spec.detector}: {error}") from None
+    except URLError as error:
+        raise UserError(
+            f"init: {spec.init} cannot be downloaded ({error.reason}); "
+            "give a file of weights, or none"
+        ) from None
 
 
 def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:

@@ -1,6 +1,7 @@
 """From a specification to a detector: what a row changes, and where the first weights come from."""
 
 from dataclasses import replace
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -85,6 +86,16 @@ def test_a_file_that_holds_no_weights_is_an_error_of_the_user(tmp_path):
 def test_class_weights_must_fit_the_data_set():
     with pytest.raises(UserError, match="2 class weights for 3 classes"):
         build_detector(small(class_weights=(1.0, 2.0)), 3, IMAGES)
+
+
+def test_without_a_network_published_weights_are_one_clear_line(monkeypatch):
+    def unreachable(*_, **__):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", unreachable)
+    spec = RunSpec(input_size=64, detector=DetectorName.SSDLITE, init="torchvision")
+    with pytest.raises(UserError, match=r"cannot be downloaded \(no route to host\); give a file"):
+        build_detector(spec, 3, IMAGES)
 
 
 def test_lapnet_is_what_the_specification_says():
