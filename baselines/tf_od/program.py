@@ -91,7 +91,8 @@ class Program:
             if whole
             else self.model.restore_from_objects(fine_tune_checkpoint_type="detection")
         )
-        tf.train.Checkpoint(**parts).restore(checkpoint).expect_partial()
+        found = tf.train.Checkpoint(**parts).restore(checkpoint)
+        found.assert_existing_objects_matched().expect_partial()
         return {}, self._weights()
 
     def predict(self, images: NDArray[np.uint8]) -> Reply:

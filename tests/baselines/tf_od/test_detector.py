@@ -115,6 +115,18 @@ def test_training_goes_on_where_it_stopped_and_weights_travel_both_ways(tmp_path
             RunSpec.parse(spec.to_dict() | {"init": str(init)}, "test"), 5, picture
         ).state_dict()
         assert torch.equal(other["Conv1/kernel:0"], trained["Conv1/kernel:0"])
+    with pytest.raises(TensorFlowError, match=r"Unresolved|not bound"):
+        TensorFlowDetector(2, SIZE, 4e-5, seed=0).restore(write_alien(tmp_path))
+
+
+def write_alien(folder):
+    """A checkpoint of something else."""
+    script = (
+        "import sys, tensorflow as tf;"
+        "tf.train.Checkpoint(model=tf.Module(), step=tf.Variable(1)).save(sys.argv[1])"
+    )
+    subprocess.run([PYTHON, "-c", script, folder / "alien"], check=True, capture_output=True)
+    return str(folder / "alien-1")
 
 
 @pytest.mark.parametrize(
