@@ -6,20 +6,23 @@ can go on from any step, and runs with one seed see the same images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from method.detector import Match, TrainableDetector
+from method.detector import Match
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import UserError
 from pipelines.spec import Augment, RunSpec
 
+Matcher = Callable[[Tensor, Tensor], Match]
+"""A detector's `match`: of the boxes and labels of one image."""
 TILES = 4
 _SEED_STRIDE = 1_000_003
 
@@ -37,13 +40,10 @@ class Batches(Protocol[Match]):
 class FixedBatches(Generic[Match]):
     """Images as they lie on disk; every object is matched once."""
 
-    def __init__(
-        self, detector: TrainableDetector[Match], split: PreparedSplit, device: torch.device
-    ):
+    def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
         self.pixels = split.images
         self.matches = [
-            _match(detector, split.boxes(i), split.labels(i), device)
-            for i in range(len(split.images))
+            _match(match, split.boxes(i), split.labels(i), device) for i in range(len(split.images))
         ]
 
     def __len__(self) -> int:
@@ -58,12 +58,12 @@ class AugmentedBatches(Generic[Match]):
 
     def __init__(
         self,
-        detector: TrainableDetector[Match],
+        match: Matcher[Match],
         split: PreparedSplit,
         spec: RunSpec,
         device: torch.device,
     ):
-        self.detector, self.split, self.spec, self.device = detector, split, spec, device
+        self.match, self.split, self.spec, self.device = match, split, spec, device
         self.transform = _transform(spec)
         if Augment.TILES in spec.augment:
             _require_mosaics(split, spec.dataset)
@@ -82,7 +82,7 @@ class AugmentedBatches(Generic[Match]):
                 )
                 pixels, boxes, labels = self._change(pixels, boxes, labels)
             images.append(pixels)
-            matches.append(_match(self.detector, boxes, labels, self.device))
+            matches.append(_match(self.match, boxes, labels, self.device))
         return np.stack(images), matches
 
     def _image(
@@ -117,16 +117,16 @@ class AugmentedBatches(Generic[Match]):
 
 
 def make_batches(
-    detector: TrainableDetector[Match], split: PreparedSplit, spec: RunSpec, device: torch.device
+    match: Matcher[Match], split: PreparedSplit, spec: RunSpec, device: torch.device
 ) -> Batches[Match]:
-    """The training batches of a run.
+    """The training batches of a run, whose objects `match` assigns.
 
     Raises:
         UserError: tiles are to be dealt anew, and the images are no 2×2 mosaics.
     """
     if spec.augment:
-        return AugmentedBatches(detector, split, spec, device)
-    return FixedBatches(detector, split, device)
+        return AugmentedBatches(match, split, spec, device)
+    return FixedBatches(match, split, device)
 
 
 def deal_tiles(
@@ -183,9 +183,9 @@ def _transform(spec: RunSpec) -> v2.Transform:
 
 
 def _match(
-    detector: TrainableDetector[Match],
+    match: Matcher[Match],
     boxes: NDArray[np.float32],
     labels: NDArray[np.int64],
     device: torch.device,
 ) -> Match:
-    return detector.match(torch.from_numpy(boxes).to(device), torch.from_numpy(labels).to(device))
+    return match(torch.from_numpy(boxes).to(device), torch.from_numpy(labels).to(device))

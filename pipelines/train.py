@@ -125,7 +125,7 @@ def train_detector(
     )
     return train(
         detector,
-        make_batches(detector, training, spec, device),
+        make_batches(detector.match, training, spec, device),
         spec,
         device=device,
         steps=make_steps(detector, spec, device),

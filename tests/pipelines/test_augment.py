@@ -1,12 +1,9 @@
 """Changed batches: same seed and step, same batch; boxes move with what they enclose."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
-from method.detector import TrainableDetector
 from pipelines.augment import AugmentedBatches, FixedBatches, deal_tiles, make_batches
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import CocoSplit
@@ -17,17 +14,9 @@ SIZE = 64
 CPU = torch.device("cpu")
 
 
-class KeepsBoxes(TrainableDetector[Any]):
-    """A detector whose match is the boxes and labels themselves."""
-
-    def match(self, boxes, labels):
-        return boxes, labels
-
-    def losses(self, images, matches):
-        raise NotImplementedError
-
-    def detect(self, images):
-        raise NotImplementedError
+def keep(boxes, labels):
+    """A match that is the boxes and labels themselves."""
+    return boxes, labels
 
 
 def split_of(boxes_by_image):
@@ -70,7 +59,7 @@ def assert_boxes_enclose_what_is_drawn(pixels, boxes):
 
 @pytest.mark.parametrize("augment", [(Augment.FLIP,), (Augment.TILES,), tuple(Augment)])
 def test_a_step_s_batch_depends_on_seed_and_step_alone(augment):
-    batches = make_batches(KeepsBoxes(), split_of(MOSAICS), spec(*augment), CPU)
+    batches = make_batches(keep, split_of(MOSAICS), spec(*augment), CPU)
     first, matches = batches.batch(5, [1, 0])
     torch.rand(7)
     again, matches_again = batches.batch(5, [1, 0])
@@ -84,7 +73,7 @@ def test_a_step_s_batch_depends_on_seed_and_step_alone(augment):
 
 @pytest.mark.parametrize("augment", [Augment.FLIP, Augment.TILES])
 def test_boxes_move_with_the_pixels(augment):
-    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(augment), CPU)
+    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(augment), CPU)
     for step in range(8):
         pixels, matches = batches.batch(step, [0, 1])
         for image, (boxes, _) in zip(pixels, matches, strict=True):
@@ -93,7 +82,7 @@ def test_boxes_move_with_the_pixels(augment):
 
 
 def test_a_crop_keeps_boxes_around_what_is_drawn():
-    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(Augment.CROP), CPU)
+    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(Augment.CROP), CPU)
     for step in range(8):
         pixels, matches = batches.batch(step, [0, 1])
         assert pixels.shape == (2, SIZE, SIZE, 3)
@@ -105,7 +94,7 @@ def test_a_crop_keeps_boxes_around_what_is_drawn():
 
 def test_light_changes_pixels_and_leaves_boxes():
     split = split_of(MOSAICS)
-    pixels, matches = AugmentedBatches(KeepsBoxes(), split, spec(Augment.LIGHT), CPU).batch(0, [0])
+    pixels, matches = AugmentedBatches(keep, split, spec(Augment.LIGHT), CPU).batch(0, [0])
     assert (pixels[0] != split.images[0]).any()
     assert torch.equal(matches[0][0], torch.from_numpy(split.boxes(0)))
 
@@ -121,7 +110,7 @@ def test_tiles_by_hand():
 
 
 def test_an_epoch_deals_every_tile_once():
-    batches = AugmentedBatches(KeepsBoxes(), split_of(MOSAICS), spec(Augment.TILES), CPU)
+    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(Augment.TILES), CPU)
     for step in range(4):
         pixels, _ = batches.batch(step, [0, 1])
         assert sorted(set(pixels.ravel()) - {0}) == [40, 80, 120]
@@ -129,12 +118,12 @@ def test_an_epoch_deals_every_tile_once():
 
 def test_tiles_are_refused_where_an_object_lies_across_the_middle():
     with pytest.raises(UserError, match=r"tiles needs 2x2 mosaics.*0\.png lies across the middle"):
-        make_batches(KeepsBoxes(), split_of([[(28, 4, 10, 10)]]), spec(Augment.TILES), CPU)
+        make_batches(keep, split_of([[(28, 4, 10, 10)]]), spec(Augment.TILES), CPU)
 
 
 def test_without_augmentation_images_are_matched_once_and_left_alone():
     split = split_of(MOSAICS)
-    batches = make_batches(KeepsBoxes(), split, spec(), CPU)
+    batches = make_batches(keep, split, spec(), CPU)
     assert isinstance(batches, FixedBatches)
     pixels, matches = batches.batch(3, [1, 0])
     assert (pixels == split.images[[1, 0]]).all()
