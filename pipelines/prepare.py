@@ -10,6 +10,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from filelock import FileLock
+
 from pipelines.data.prepared import prepare
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.errors import run_cli
@@ -26,14 +28,16 @@ def prepared_folder(dataset: str, input_size: int) -> Path:
 
 
 def ensure_prepared(dataset: str, input_size: int) -> Path:
-    """The prepared folder, made now if it is not there.
+    """The prepared folder, made now if it is not there; one process makes it, others wait.
 
     Raises:
         UserError: the data set is not found or broken.
     """
     folder = prepared_folder(dataset, input_size)
-    if not (folder / "manifest.json").exists():
-        prepare(open_dataset(DatasetSpec(dataset)), folder, input_size)
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.wait")):
+        if not (folder / "manifest.json").exists():
+            prepare(open_dataset(DatasetSpec(dataset)), folder, input_size)
     return folder
 
 
