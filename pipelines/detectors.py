@@ -108,6 +108,8 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
 def weights_fingerprint(init: str) -> str | None:
     """SHA-256 of the file that the first weights come from, if they come from a file.
 
+    A checkpoint of TensorFlow's is its index and the files of the same name beside it.
+
     Raises:
         UserError: there is no such file, or it is of no kind that holds weights.
     """
@@ -119,7 +121,8 @@ def weights_fingerprint(init: str) -> str | None:
             f"init: no file {init}; give {', '.join(PUBLISHED)}, or the path of weights "
             f"({', '.join(WEIGHT_FILES)})"
         )
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    parts = sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix == ".index" else [path]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
 
 def agreement(name: DetectorName) -> str:

@@ -190,7 +190,9 @@ def write_gzip(path: Path, text: str) -> None:
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def _validation(detector: Detector, data_folder: Path, spec: RunSpec, device: torch.device) -> Any:
+def _validation(
+    detector: Detector, data_folder: Path, spec: RunSpec, device: torch.device
+) -> Validation | None:
     if not spec.validate_every:
         return None
     split = load_prepared(data_folder, "val")

@@ -136,7 +136,7 @@ class Steps(Protocol):
 
 
 class OwnSteps(Generic[Match]):
-    """The steps of this project's own training: AdamW, with the specification's schedule."""
+    """The steps of this project's own training, by the specification's optimiser and schedule."""
 
     def __init__(self, detector: TrainableDetector[Match], spec: RunSpec) -> None:
         self.detector, self.spec = detector, spec

@@ -119,7 +119,8 @@ class LapNet(TrainableDetector[Assigned]):
         """Assign anchors to the objects of one image; labels are in 1…C."""
         shapes = self.shapes[labels - 1]
         overlap = grid_overlap(boxes, shapes, (self.cells, self.cells), STRIDE).flatten(1)
-        mask = clusters(overlap, labels)
+        distance = torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, self.centres)
+        mask = clusters(overlap, labels, distance.repeat(1, shapes.shape[1]))
         if self.config.overlap is Overlap.PONO:
             overlap = normalised_overlap(overlap, mask)
         objects, places = torch.nonzero(mask & (overlap > THRESHOLD), as_tuple=True)

@@ -38,19 +38,20 @@ def _shared(sides: Tensor, lengths: Tensor, cells: int, stride: float) -> Tensor
     return (end - torch.maximum(centres - half, sides[:, None, :1])).clamp(min=0)
 
 
-def clusters(overlap: Tensor, labels: Tensor) -> Tensor:
+def clusters(overlap: Tensor, labels: Tensor, distance: Tensor) -> Tensor:
     """Assign every anchor to the object of its class with which its overlap is highest.
 
-    An object that is nobody's best match is given the anchor it overlaps most, of those that are
-    not another object's best: none is missed, which is the paper's promise. The paper leaves the
-    case open.
+    An object that is nobody's best match is given the anchor it overlaps most, or else the nearest,
+    of those that are not another object's best: none is missed, which is the paper's promise. The
+    paper leaves the case open.
 
     Args:
         overlap: N×K, of each object with the anchors of its class.
         labels: N int64, the objects' classes.
+        distance: N×K, between the centres of objects and anchors, pixels.
 
     Returns:
-        N×K mask; an anchor has at most one object of each class, which it overlaps.
+        N×K mask; an anchor has at most one object of each class.
     """
     if not len(overlap):
         return torch.zeros_like(overlap, dtype=torch.bool)
@@ -60,27 +61,31 @@ def clusters(overlap: Tensor, labels: Tensor) -> Tensor:
     best = overlap.new_zeros(shape).scatter_reduce(0, groups, overlap, "amax")
     ties = torch.where((overlap == best.gather(0, groups)) & (overlap > 0), objects, len(overlap))
     first = objects.new_full(shape, len(overlap)).scatter_reduce(0, groups, ties, "amin")
-    return _adopt_orphans(overlap, labels, objects == first.gather(0, groups))
+    wish = torch.where(overlap > 0, overlap, -distance / (1 + distance.max()))
+    return _adopt_orphans(wish, labels, objects == first.gather(0, groups))
 
 
-def _adopt_orphans(overlap: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-    """Give objects without an anchor their best that is free, the first of rivals first."""
+def _adopt_orphans(wish: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    """Give objects without an anchor their best that is free, the first of rivals first.
+
+    `wish` (N×K) is above -1, and the higher the better.
+    """
     while len(orphans := torch.nonzero(~mask.any(dim=1)).flatten()):
-        peak = torch.where(mask, overlap, -1.0).argmax(dim=1)
+        peak = torch.where(mask, wish, -1.0).argmax(dim=1)
         rows = torch.nonzero(mask.any(dim=1)).flatten()
         taken = torch.zeros_like(mask)
         taken[rows, peak[rows]] = True
         same_class = labels[orphans][:, None] == labels[None]
         free = ~(same_class.float() @ taken.float()).bool()
-        wanted = torch.where(free, overlap[orphans], -1.0)
+        wanted = torch.where(free, wish[orphans], -1.0)
         value, anchor = wanted.max(dim=1)
         # One orphan an anchor and class: the others look again in the next round.
         pairs = torch.stack([labels[orphans], anchor], dim=1)
         rivals = (pairs[:, None] == pairs[None]).all(dim=2)
         first = ~rivals.tril(diagonal=-1).any(dim=1)
-        if not (value[first] > 0).any():
+        served = first & (value > -1)
+        if not served.any():
             break
-        served = first & (value > 0)
         for_whom, which = orphans[served], anchor[served]
         place, owner = torch.nonzero(labels[for_whom][:, None] == labels[None], as_tuple=True)
         mask[owner, which[place]] = False
@@ -100,4 +105,4 @@ def normalised_overlap(overlap: Tensor, mask: Tensor) -> Tensor:
     """
     within = torch.where(mask, overlap, 0)
     highest = within.amax(dim=1, keepdim=True)
-    return within / torch.where(highest > 0, highest, 1)
+    return torch.where(highest > 0, within / highest, mask.to(overlap.dtype))

@@ -14,11 +14,22 @@ SHAPES = torch.tensor([[[6.0, 9], [16, 16]], [[30, 12], [20, 40]]])
 
 
 def object_strategy():
-    corner, side = st.floats(0, 40), st.floats(2, 30)
+    corner, side = st.floats(0, 40), st.floats(0.25, 30)
     box = st.tuples(corner, corner, side, side).map(
         lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
     )
     return st.lists(st.tuples(box, st.integers(0, 1)), min_size=1, max_size=12)
+
+
+def clusters_of(overlap, labels):
+    """Where nearness decides nothing."""
+    return clusters(overlap, labels, torch.zeros_like(overlap))
+
+
+def distance_of(objects):
+    boxes = torch.tensor([box for box, _ in objects])
+    centres = cell_centres(*CELLS, STRIDE)
+    return torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, centres).repeat(1, SHAPES.shape[1])
 
 
 def overlap_of(objects):
@@ -43,7 +54,7 @@ def test_the_overlap_is_torchvision_s_iou(objects):
 def test_anchors_go_to_the_object_they_overlap_most_and_are_normalised():
     # Two objects of class 0 and one of class 1, four anchors a class.
     overlap = torch.tensor([[0.6, 0.3, 0.0, 0.2], [0.5, 0.4, 0.0, 0.2], [0.1, 0.0, 0.0, 0.05]])
-    mask = clusters(overlap, torch.tensor([0, 0, 1]))
+    mask = clusters_of(overlap, torch.tensor([0, 0, 1]))
     assert mask.tolist() == [
         [True, False, False, True],  # the tie at 0.2 goes to the first
         [False, True, False, False],
@@ -57,24 +68,24 @@ def test_anchors_go_to_the_object_they_overlap_most_and_are_normalised():
 def test_an_object_that_is_nobody_s_best_gets_its_best_free_anchor():
     # The second overlaps every anchor less than the first; anchor 0 is the first one's peak.
     overlap = torch.tensor([[0.9, 0.8, 0.3], [0.7, 0.5, 0.2]])
-    mask = clusters(overlap, torch.tensor([4, 4]))
+    mask = clusters_of(overlap, torch.tensor([4, 4]))
     assert mask.tolist() == [[True, False, True], [False, True, False]]
     assert normalised_overlap(overlap, mask)[1].tolist() == [0, 1, 0]
 
 
 def test_equal_boxes_share_the_anchors_out():
     overlap = torch.tensor([[0.9, 0.8, 0.3]]).repeat(3, 1)
-    mask = clusters(overlap, torch.zeros(3, dtype=torch.int64))
+    mask = clusters_of(overlap, torch.zeros(3, dtype=torch.int64))
     assert mask.tolist() == [[True, False, False], [False, True, False], [False, False, True]]
 
 
 def test_more_objects_than_anchors_leave_the_last_without():
-    mask = clusters(torch.tensor([[0.5], [0.5]]), torch.zeros(2, dtype=torch.int64))
+    mask = clusters_of(torch.tensor([[0.5], [0.5]]), torch.zeros(2, dtype=torch.int64))
     assert mask.tolist() == [[True], [False]]
 
 
 def test_no_objects_have_no_clusters():
-    mask = clusters(torch.zeros((0, 7)), torch.zeros(0, dtype=torch.int64))
+    mask = clusters_of(torch.zeros((0, 7)), torch.zeros(0, dtype=torch.int64))
     assert mask.shape == (0, 7)
     assert normalised_overlap(torch.zeros((0, 7)), mask).shape == (0, 7)
 
@@ -83,13 +94,18 @@ def test_no_objects_have_no_clusters():
 def test_every_object_has_a_pono_of_one_and_every_anchor_one_object_a_class(objects):
     overlap, labels = overlap_of(objects)
     overlap = overlap.flatten(1)
-    mask = clusters(overlap, labels)
+    mask = clusters(overlap, labels, distance_of(objects))
     pono = normalised_overlap(overlap, mask)
     assert (pono >= 0).all()
     assert (pono <= 1).all()
-    assert (overlap[mask] > 0).all()
     for label in (0, 1):
         assert (mask[labels == label].sum(dim=0) <= 1).all()
-    # Twelve objects cannot use up sixty anchors, but tiny ones may overlap few.
-    reach = (overlap > 0).sum(dim=1)
-    assert (pono.amax(dim=1)[reach >= len(objects)] == 1).all()
+    assert (pono.amax(dim=1) == 1).all()
+
+
+def test_an_object_that_overlaps_no_anchor_gets_the_nearest():
+    overlap = torch.tensor([[0.9, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    distance = torch.tensor([[1.0, 5.0, 9.0], [2.0, 6.0, 3.0]])
+    mask = clusters(overlap, torch.zeros(2, dtype=torch.int64), distance)
+    assert mask.tolist() == [[True, False, False], [False, False, True]]
+    assert normalised_overlap(overlap, mask).tolist() == [[1, 0, 0], [0, 0, 1]]
