@@ -177,6 +177,12 @@ def _transform(spec: RunSpec) -> v2.Transform:
         chosen.append(v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.02))
     if Augment.CROP in spec.augment:
         chosen += [v2.RandomIoUCrop(), v2.Resize((spec.input_size, spec.input_size))]
+    if Augment.SCALE in spec.augment:
+        size = (spec.input_size, spec.input_size)
+        chosen += [
+            v2.ScaleJitter(size, scale_range=(0.5, 2.0)),
+            v2.RandomCrop(size, pad_if_needed=True, fill=127),
+        ]
     if Augment.FLIP in spec.augment:
         chosen.append(v2.RandomHorizontalFlip())
     return v2.Compose([*chosen, v2.SanitizeBoundingBoxes()])

@@ -1,10 +1,15 @@
-"""Time the training loop against the bare network: `python -m pipelines.benchmark`.
+"""Time the training loop, and what LapNet adds to its network: `python -m pipelines.benchmark`.
 
-All take the same images, in turn, in one process: the bare network runs forward, a plain sum of
-its outputs backward, and the optimiser's step; the loop adds the reading of images, the targets,
-the sampling of negatives and the losses. "Plain" is the bare network with torch's own strided
-depthwise convolutions (`method/depthwise.py` says why they are replaced). Prints images/s of each,
-the loop's share of the bare network, and the bare network's gain over the plain one.
+Times are medians of steps taken in turn, in one process. A step of the bare network is forward,
+backward from its outputs, and the optimiser's update. Three tables:
+
+1. SSD: images/s. The loop adds the reading of images, the targets, the sampling of negatives and
+   the losses. "Plain" is the bare network with torch's own strided depthwise convolutions
+   (`method/depthwise.py` says why they are replaced).
+2. LapNet on MobileNet v2: the part that assignment and losses have in a step whose objects are
+   matched anew.
+3. LapNet with COCO's anchors: the most memory that assignment, losses and their gradients hold at
+   once beside the network and its maps, by torch's log of allocations.
 """
 
 from __future__ import annotations
@@ -13,96 +18,187 @@ import argparse
 import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from method.depthwise import StridedDepthwiseConv2d
 from method.detector import TrainableDetector
+from method.lapnet.detector import LapNet
 from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
-from pipelines.spec import RunSpec
+from pipelines.spec import DetectorName, RunSpec
 from pipelines.trainer import autocast, make_optimizer, to_batch, training_step
 
 IMAGES = 32
-OBJECTS = 9
+NOT_COUNTED = 3
+"""First rounds."""
+LAPNET = RunSpec(detector=DetectorName.LAPNET, input_size=512)
+MIB = 2**20
 
 
-def measure(input_size: int, rounds: int) -> tuple[float, float, float]:
-    """Median images/s of the plain network, the bare network and the training loop.
+@dataclass(frozen=True)
+class Scene:
+    """Images of noise with objects."""
 
-    Args:
-        input_size: side of the square input, pixels.
-        rounds: steps of each, taken in turn after three that do not count.
-    """
-    spec = RunSpec(input_size=input_size)
-    device = choose_device()
+    pixels: NDArray[np.uint8]
+    """B×S×S×3."""
+    boxes: list[Tensor]
+    labels: list[Tensor]
+
+
+def draw(images: int, size: int, objects: int, classes: int, device: torch.device) -> Scene:
+    """The same scene at every call; objects have sides of 4 to 16 % of the image's."""
     rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (IMAGES, input_size, input_size, 3), dtype=np.uint8)
-    detector = build_detector(spec, 3, to_batch(pixels[:1], device)).to(device)
-    assert isinstance(detector, TrainableDetector)
-    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    detector.train()
-    optimizer = make_optimizer(detector, spec)
-    corners = rng.uniform(0, 0.9, (IMAGES, OBJECTS, 2)) * input_size
-    boxes = np.concatenate([corners, corners + 0.06 * input_size], axis=2).astype(np.float32)
-    labels = torch.from_numpy(rng.integers(1, 4, (IMAGES, OBJECTS))).to(device)
-    matches = [
-        detector.match(torch.from_numpy(b).to(device), label)
-        for b, label in zip(boxes, labels, strict=True)
-    ]
-    fixed = to_batch(pixels[: spec.batch_size], device)
+    sides = rng.uniform(0.04, 0.16, (images, objects, 2))
+    corners = rng.uniform(0, 1 - sides)
+    boxes = size * np.concatenate([corners, corners + sides], axis=2).astype(np.float32)
+    return Scene(
+        rng.integers(0, 256, (images, size, size, 3), dtype=np.uint8),
+        list(torch.from_numpy(boxes).to(device)),
+        list(torch.from_numpy(rng.integers(1, classes + 1, (images, objects))).to(device)),
+    )
 
-    def bare(detector: nn.Module = detector) -> None:
-        with autocast(spec.precision, device):
-            outputs = detector(fixed)
-        total = torch.stack([output.float().mean() for output in outputs]).sum()
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        optimizer.step()
+
+def time_loop(input_size: int, rounds: int, device: torch.device) -> list[float]:
+    """Images/s of the plain network, the bare network and the training loop of an SSD."""
+    spec = RunSpec(input_size=input_size)
+    scene = draw(IMAGES, input_size, objects=9, classes=3, device=device)
+    detector = _build(spec, 3, scene, device)
+    optimizer = make_optimizer(detector, spec)
+    matches = list(map(detector.match, scene.boxes, scene.labels))
+    rng = np.random.default_rng(0)
 
     def loop() -> None:
         chosen = rng.integers(0, IMAGES, spec.batch_size)
-        images = to_batch(pixels[chosen], device)
-        step = training_step(
-            detector, optimizer, images, [matches[i] for i in chosen], spec.precision
-        )
-        float(step["loss"])
+        images = to_batch(scene.pixels[chosen], device)
+        targets = [matches[i] for i in chosen]
+        float(training_step(detector, optimizer, images, targets, spec.precision)["loss"])
 
     stock = copy.deepcopy(detector)
     for module in stock.modules():
         if isinstance(module, StridedDepthwiseConv2d):
             module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
-    plain = partial(bare, stock)
-    times: dict[Callable[[], None], list[float]] = {plain: [], bare: [], loop: []}
-    for number in range(rounds + 3):
-        for work, taken in times.items():
+    images = to_batch(scene.pixels[: spec.batch_size], device)
+    plain, bare = (partial(_bare_step, net, optimizer, images, spec) for net in (stock, detector))
+    times = _medians([plain, bare, loop], rounds, device)
+    return [spec.batch_size / seconds for seconds in times]
+
+
+def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
+    """Seconds of a step of LapNet's bare network, and of one with assignment and losses."""
+    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes=3, device=device)
+    detector = _build(LAPNET, 3, scene, device)
+    optimizer = make_optimizer(detector, LAPNET)
+    images = to_batch(scene.pixels, device)
+
+    def step() -> None:
+        matches = list(map(detector.match, scene.boxes, scene.labels))
+        training_step(detector, optimizer, images, matches, LAPNET.precision)
+
+    bare = partial(_bare_step, detector, optimizer, images, LAPNET)
+    return _medians([bare, step], rounds, device)
+
+
+def lapnet_memory(objects: int, device: torch.device, classes: int = 80) -> tuple[int, int]:
+    """Most bytes that assignment, losses and their gradients hold at once; anchors of the batch."""
+    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes, device)
+    detector = _build(LAPNET, classes, scene, device)
+    assert isinstance(detector, LapNet)
+    images = to_batch(scene.pixels, device)
+    with torch.no_grad(), autocast(LAPNET.precision, device):
+        logits, offsets = (output.requires_grad_() for output in detector(images))
+
+    def work() -> None:
+        matches = list(map(detector.match, scene.boxes, scene.labels))
+        terms = detector.losses_of(logits, offsets, matches).terms
+        torch.stack(list(terms.values())).sum().backward()
+
+    return peak_memory(work, device), logits.numel()
+
+
+def peak_memory(work: Callable[[], object], device: torch.device) -> int:
+    """Most bytes of tensors that `work` holds at once, beyond what is there before."""
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as log:
+        work()
+    assert log.profiler is not None
+    events = [e for e in log.profiler.kineto_results.events() if e.name() == "[memory]"]
+    changes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
+    return int(np.cumsum([0, *changes]).max())
+
+
+def _build(
+    spec: RunSpec, classes: int, scene: Scene, device: torch.device
+) -> TrainableDetector[Any]:
+    detector = build_detector(spec, classes, to_batch(scene.pixels[:1], device)).to(device)
+    assert isinstance(detector, TrainableDetector)
+    detector.look_at(scene.boxes, scene.labels)
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return detector.train()
+
+
+def _bare_step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, spec: RunSpec
+) -> None:
+    with autocast(spec.precision, images.device):
+        outputs = network(images)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
+    optimizer.step()
+
+
+def _medians(works: Sequence[Callable[[], None]], rounds: int, device: torch.device) -> list[float]:
+    """Seconds of each, taken in turn."""
+    times: list[list[float]] = [[] for _ in works]
+    for number in range(rounds + NOT_COUNTED):
+        for work, taken in zip(works, times, strict=True):
             start = time.perf_counter()
             work()
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            if number >= 3:
+            if number >= NOT_COUNTED:
                 taken.append(time.perf_counter() - start)
-    speeds = [spec.batch_size / statistics.median(taken) for taken in times.values()]
-    return speeds[0], speeds[1], speeds[2]
+    return [statistics.median(taken) for taken in times]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="steps of each (%(default)s)")
     rounds = parser.parse_args().rounds
-    print("input       plain        bare        loop  loop/bare  bare/plain")
-    for input_size in (512, 256):
-        plain, bare, loop = measure(input_size, rounds)
+    device = choose_device()
+    print("SSD        plain        bare        loop  loop/bare  bare/plain")
+    for size in (512, 256):
+        plain, bare, loop = time_loop(size, rounds, device)
         print(
-            f"{input_size:5d}  {plain:5.1f} im/s  {bare:5.1f} im/s  {loop:5.1f} im/s"
+            f"{size:5d}  {plain:5.1f} im/s  {bare:5.1f} im/s  {loop:5.1f} im/s"
             f"  {loop / bare:9.1%}  {bare / plain:9.2f}x",
             flush=True,
         )
+    print("\nLapNet 3 × 10 at 512        bare      step  assignment and losses")
+    for objects in (9, 25):
+        bare, step = time_lapnet(objects, rounds, device)
+        print(
+            f"{objects:3d} objects an image  {bare * 1e3:7.0f} ms  {step * 1e3:6.0f} ms"
+            f"  {1 - bare / step:21.1%}",
+            flush=True,
+        )
+    print("\nLapNet 80 × 10 at 512     memory  for an anchor")
+    for objects in (7, 100):
+        held, anchors = lapnet_memory(objects, device)
+        print(f"{objects:3d} objects an image  {held / MIB:6.0f} MiB  {held / anchors:11.1f} B")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -23,7 +24,7 @@ from method.boxes import BoxCoding
 from method.detection import Selection
 from method.detector import Detector, TrainableDetector
 from method.lapnet.detector import LapNet, LapNetConfig
-from method.lapnet.network import MobileNetEncoder
+from method.lapnet.network import Backbone, MobileNetEncoder
 from method.matching import Matching
 from method.mobilenet import initialise, load_folded, load_torchvision
 from method.samplers import Sampling
@@ -47,7 +48,9 @@ WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
 """Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
 SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
 """What a specification says of this project's SSDs alone."""
-LAPNET_ONLY = ("backbone", "overlap", "ambiguity", "balance", "classification")
+LAPNET_ONLY = (
+    "backbone", "overlap", "ambiguity", "balance", "classification", "weights_learning_rate",
+)  # fmt: skip
 HEADS = r"_heads\.|^BoxPredictor/"
 ENCODERS = r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/"
 """In the names of weights, of this project's SSDs and of TensorFlow's."""
@@ -68,10 +71,10 @@ def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector
         return _BUILDERS[spec.detector](spec, classes, calibration)
     except (ValueError, SafetensorError) as error:
         raise UserError(f"run with {spec.detector}: {error}") from None
-    except URLError as error:
+    except (URLError, LocalEntryNotFoundError) as error:
+        reason = getattr(error, "reason", "no connection")
         raise UserError(
-            f"init: {spec.init} cannot be downloaded ({error.reason}); "
-            "give a file of weights, or none"
+            f"init: {spec.init} cannot be downloaded ({reason}); give a file of weights, or none"
         ) from None
 
 
@@ -145,8 +148,7 @@ def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
     if spec.init == "none":
         initialise(detector.encoder, spec.seed, xavier=False)
     elif spec.init == "torchvision":
-        detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
-        detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        _normalise_as_imagenet(detector)
         load_torchvision(detector.encoder)
     elif spec.init.endswith(".safetensors"):
         weights_fingerprint(spec.init)
@@ -170,16 +172,25 @@ def _build_lapnet(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
         balance=spec.balance,
         loss=spec.classification,
     )
-    detector = LapNet(config, spec.seed)
-    if spec.init.endswith(".npz"):
+    detector = LapNet(config, spec.seed, pretrained=spec.init == "zoo")
+    if spec.init == "zoo" and spec.backbone is not Backbone.INCEPTION_RESNET_V2:
+        _normalise_as_imagenet(detector)
+    elif spec.init.endswith(".npz"):
+        weights_fingerprint(spec.init)
         encoder = detector.network.encoder
         if not isinstance(encoder, MobileNetEncoder):
             raise ValueError(f"init: {spec.init} is of MobileNet v2, not of {spec.backbone}")
         with np.load(spec.init, allow_pickle=False) as layers:
             load_folded(encoder.blocks, layers, (calibration - detector.mean) / detector.std)
-    elif spec.init != "none":
-        raise ValueError(f"init must be none or a .npz of folded weights, not {spec.init}")
+    elif spec.init not in ("none", "zoo"):
+        raise ValueError(f"init must be none, zoo or a .npz of folded weights, not {spec.init}")
     return detector
+
+
+def _normalise_as_imagenet(detector: SSD | LapNet) -> None:
+    """Mean and deviation with which torchvision's and timm's weights were trained."""
+    detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+    detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
 
 
 def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:

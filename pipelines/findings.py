@@ -5,7 +5,7 @@ How soon each sampler converges, how its minibatch develops, and whether the A-s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,7 @@ def correlation(score: Sequence[float], ap: Sequence[float]) -> dict[str, str]:
     }
 
 
-def anchor_correlation(paper: dict[str, Any], study: Study) -> pd.DataFrame:
+def anchor_correlation(paper: Mapping[str, Any], study: Study) -> pd.DataFrame:
     """Does a higher A-score go with a higher AP? The paper's six sets, and ours."""
     printed = list(paper["table5"]["rows"].values())
     own = anchor_scores(study, [row["row"] for row in printed])

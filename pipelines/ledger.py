@@ -16,29 +16,41 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import UserError, note, run_cli
+from pipelines.hashing import file_sha256
 from pipelines.plan import RESULTS, read_parameters, study
 from pipelines.scoring import score_records
 from pipelines.spec import RunSpec
+from pipelines.voc_ap import Definition, voc_map
 
 RECORD_FILES = ("run.json", "history.csv", "detections.json.gz", "matches.csv.gz")
 
 
 def ledger_row(folder: Path) -> dict[str, Any]:
-    """One run as one flat row; every metric computed anew from the match records."""
+    """One run as one flat row; every metric computed anew from the match records.
+
+    Raises:
+        UserError: a file is not what the run wrote.
+    """
     record = json.loads((folder / "run.json").read_text())
+    for name in RECORD_FILES[1:]:
+        if file_sha256(folder / name) != record["files_sha256"][name]:
+            raise UserError(f"{folder}/{name}: was changed after the run; train it again")
     spec = RunSpec.parse(record["specification"], str(folder / "run.json"))
     if spec.hash != record["specification_hash"]:
         raise UserError(f"{folder}/run.json: the specification was changed after the run")
-    score = score_records(pd.read_csv(folder / "matches.csv.gz"))
+    matches = pd.read_csv(folder / "matches.csv.gz")
+    score = score_records(matches)
     return {
         "run": record["name"],
         "row": record["name"].rpartition("-s")[0],
         **{name: _flat(value) for name, value in record["specification"].items()},
         **score.figures,
+        **{definition.value: voc_map(matches, definition) for definition in Definition},
         **{f"AP_{name}": value for name, value in score.class_ap.items()},
         **record["cost"],
         "device": record["machine"]["device"],
         "code_hash": record["code"]["code_hash"],
+        "record_sha256": file_sha256(folder / "run.json"),
     }
 
 

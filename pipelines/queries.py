@@ -16,10 +16,11 @@ import pandas as pd
 
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD
+from pipelines.departures import Paper, departures
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
-from pipelines.spec import Precision, RunSpec, Schedule
+from pipelines.spec import RunSpec
 from pipelines.statistics import (
     METRICS,
     RunSamples,
@@ -28,9 +29,7 @@ from pipelines.statistics import (
     paired_difference,
     resample_run,
 )
-
-PAPER_IMAGES = 94_500
-"""Images that the SSD paper's training sees: 500 epochs of 85 % of TomatOD's 222 (READING)."""
+from pipelines.voc_ap import Definition, voc_ap
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Study:
         """The profile's settings as a specification, before any row's change."""
         return RunSpec.parse(self.settings, f"profile {self.profile}")
 
-    def runs(self, row: str) -> pd.DataFrame:
-        """The ledger's runs of a row, one a seed."""
+    def runs(self, row: str | None) -> pd.DataFrame:
+        """The ledger's runs of a row, one a seed; none for no row."""
         return self.ledger[self.ledger["row"] == row].sort_values("seed")
 
     def row_spec(self, row: str) -> RunSpec | None:
@@ -80,33 +79,63 @@ class Study:
             for name, seed in zip(runs["run"], runs["seed"], strict=True)
         }
 
+    def matches(self, run: str) -> pd.DataFrame:
+        """The match records of a run."""
+        return pd.read_csv(self.folder / "runs" / run / "matches.csv.gz")
+
 
 @cache
 def _resampled(matches: Path) -> RunSamples:
     return resample_run(pd.read_csv(matches))
 
 
-def trained_table(paper: Mapping[str, Any], study: Study) -> pd.DataFrame:
-    """One trained table of papers.yaml: paper and ours, n, paired differences, departures."""
+def trained_table(paper: Paper, table: Mapping[str, Any], study: Study) -> pd.DataFrame:
+    """One trained table of papers.yaml: paper and ours, n, paired differences, departures.
+
+    Rows that papers.yaml gives no row of params.yaml are the paper's own citations.
+    """
+    metrics = table.get("metrics", ("AP", "AP50"))
+    printed = [m for m in metrics if any(m in row for row in table["rows"].values())]
+    with_words = any("says" in row for row in table["rows"].values())
     rows = []
-    with_paper = any("AP" in row for row in paper["rows"].values())
-    for label, row in paper["rows"].items():
-        runs = study.runs(row["row"])
-        cells: dict[str, Any] = {paper["factor"]: label}
+    for label, row in table["rows"].items():
+        name = row.get("row")
+        runs = study.runs(name)
+        cells: dict[str, Any] = {table["factor"]: label}
         if "a_score" in row:
-            cells |= {"A-score, paper": row["a_score"], "A-score": _a_score(study, row["row"])}
-        for metric in METRICS:
-            if with_paper:
+            cells |= {"A-score, paper": row["a_score"], "A-score": _a_score(study, name)}
+        for metric in metrics:
+            if metric in printed:
                 cells[f"{metric}, paper"] = _printed(row.get(metric))
-            cells[metric] = _ours(runs[metric])
-        cells["n"] = len(runs)
-        reference = row.get("reference", paper["reference"])
-        if any("says" in other for other in paper["rows"].values()):
+            cells[metric] = _ours(runs[metric]) if name else ""
+        cells["n"] = str(len(runs)) if name else ""
+        if with_words:
             cells["difference, paper"] = row.get("says", "")
-        for metric in METRICS:
-            cells[f"Δ{metric} [95 %]"] = _difference(study, row["row"], reference, metric)
-        spec = study.row_spec(row["row"])
-        cells["differs from the paper in"] = ", ".join(departures(spec)) if spec else ""
+        reference = row.get("reference", table["reference"])
+        for metric in (m for m in metrics if m in METRICS):
+            cells[f"Δ{metric} [95 %]"] = _difference(study, name, reference, metric)
+        spec = study.row_spec(name) if name else None
+        cells["differs from the paper in"] = ", ".join(departures(spec, paper)) if spec else ""
+        rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def class_columns(table: Mapping[str, Any], study: Study) -> pd.DataFrame:
+    """VOC07 AP of each class, mean over the runs of each row of LapNet's Table 1.
+
+    Beside it the paper's, where the study's data set has VOC's classes.
+    """
+    classes = [c.removeprefix("AP_") for c in study.ledger.columns if c.startswith("AP_")]
+    rows = []
+    for row in table["rows"].values():
+        matches = [study.matches(name) for name in study.runs(row.get("row"))["run"]]
+        cells = {}
+        for name in classes:
+            if name in table["classes"]:
+                printed = dict(zip(table["classes"], row.get("per_class", ()), strict=False))
+                cells[f"{name}, paper"] = _printed(printed.get(name))
+            values = [voc_ap(own, name, Definition.VOC07) for own in matches]
+            cells[name] = average_seeds(values) if values else ""
         rows.append(cells)
     return pd.DataFrame(rows)
 
@@ -127,9 +156,11 @@ def _ours(values: pd.Series[float]) -> str:
     return average_seeds(values.tolist()) + best
 
 
-def _difference(study: Study, row: str, reference: str, metric: str) -> str:
+def _difference(study: Study, row: str | None, reference: str, metric: str) -> str:
     if row == reference:
         return "reference"
+    if row is None:
+        return ""
     return describe_difference(
         paired_difference(study.samples(row), study.samples(reference), metric)
     )
@@ -146,36 +177,3 @@ def mean_a_score(spec: RunSpec) -> float:
     fields = [head.size for head in SSD(ssd_config(spec, classes)).fields]
     sides = [side * spec.input_size / REFERENCE_SIZE for side in spec.anchors]
     return float(np.mean(a_scores(fields, sides)))
-
-
-def departures(spec: RunSpec) -> list[str]:
-    """In what a run's conditions differ from the scale-aware SSD's experiments (§4.1, READING)."""
-    conditions = {
-        "data": spec.dataset == "tomatod",
-        "input size": spec.input_size == REFERENCE_SIZE,
-        "width": spec.width == 1,
-        "first weights": spec.init == "torchvision" or spec.init.endswith(".npz"),
-        "optimiser": (spec.learning_rate, spec.schedule, spec.batch_size)
-        == (1e-4, Schedule.STEP, 4),
-        "images seen": spec.iterations * spec.batch_size >= PAPER_IMAGES,
-        "precision": spec.precision is Precision.FP32,
-    }
-    return [name for name, alike in conditions.items() if not alike]
-
-
-def explain_departures(spec: RunSpec) -> str:
-    """What stands behind the words of `departures`, for a profile."""
-    start = {"none": "random first weights", "torchvision": "an ImageNet encoder"}.get(
-        spec.init,
-        "an ImageNet encoder" if spec.init.endswith(".npz") else "an encoder trained here",
-    )
-    return (
-        "Paper: TomatOD at 512×512, ImageNet encoder, Adam at 1e-4 in steps, batches of 4, up to "
-        f"500 epochs ({PAPER_IMAGES:,} images). Here: {spec.dataset} at "
-        f"{spec.input_size}×{spec.input_size}, width {spec.width:g}, {start}, AdamW at "
-        f"{spec.learning_rate:g} with {spec.schedule} schedule, {spec.iterations} batches of "
-        f"{spec.batch_size} ({spec.iterations * spec.batch_size:,} images), {spec.precision}. "
-        "Δ is the mean difference to the reference row over the seeds both have; its 95 % interval "
-        "comes from drawing test images and seeds anew. With n = 1 it knows nothing of the spread "
-        "between seeds, and a difference within it says nothing."
-    )

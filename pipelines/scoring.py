@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from pipelines.voc_ap import voc_matches
+
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Overlap thresholds, as pycocotools has them."""
 AREAS = ("all", "small", "medium", "large")
@@ -35,12 +37,14 @@ FIGURES = (
 RECORD_COLUMNS = (
     "image", "class", "score", "area",
     *(f"{kind}_{area}" for area in AREAS for kind in ("true", "ignored")),
+    "true_voc", "ignored_voc",
     *(f"objects_{area}" for area in AREAS),
 )  # fmt: skip
 """Columns of the match records.
 
 A row with a score is a detection: `area` is its own range, `true_…` and `ignored_…` are bit masks
-over the ten thresholds, lowest bit 0.50. A row without a score counts the objects of a class in an
+over the ten thresholds, lowest bit 0.50, `true_voc` and `ignored_voc` are 0 or 1 by VOC's rule. A
+row without a score counts the objects of a class in an
 image that fall in each range. Detections of an image and class stand best first.
 """
 
@@ -113,6 +117,7 @@ def _records(
     for place in places:
         matched, ignored = place["dtMatches"] > 0, place["dtIgnore"].astype(bool)
         masks += [bits @ (matched & ~ignored), bits @ ignored]
+    masks += _match_as_voc(places[0], evaluation)
     rows: list[tuple[Any, ...]] = []
     no_counts = (pd.NA,) * len(AREAS)
     for i, (identity, score) in enumerate(
@@ -125,6 +130,18 @@ def _records(
     no_masks = (pd.NA,) * len(masks)
     rows.append((image, name, np.nan, pd.NA, *no_masks, *counts))
     return rows
+
+
+def _match_as_voc(place: Mapping[str, Any], evaluation: COCOeval) -> list[NDArray[np.int64]]:
+    """0 or 1 of each detection: true, and without count, by VOC's rule."""
+    found = [evaluation.cocoDt.anns[i]["bbox"] for i in place["dtIds"]]
+    objects = [evaluation.cocoGt.anns[i] for i in place["gtIds"]]
+    true, ignored = voc_matches(
+        np.array(found, float).reshape(-1, 4),
+        np.array([o["bbox"] for o in objects], float).reshape(-1, 4),
+        np.array([o["iscrowd"] for o in objects], bool),
+    )
+    return [true.astype(np.int64), ignored.astype(np.int64)]
 
 
 def precision_curves(

@@ -103,6 +103,8 @@ class Augment(StrEnum):
     """Mirrored left to right, every other time."""
     CROP = "crop"
     """A random crop that keeps some object in sight (SSD, §2.2), stretched to the input."""
+    SCALE = "scale"
+    """Enlarged or made smaller by up to two times; what is outside is cut, what lacks is grey."""
     LIGHT = "light"
     """Brightness, contrast and saturation by up to 30 %; hue hardly, since it is the class."""
     TILES = "tiles"
@@ -153,6 +155,9 @@ class RunSpec:
     batch_size: int = _explained("images a step", 8)
     optimiser: Optimiser = _explained("what turns gradients into steps", Optimiser.ADAMW)
     learning_rate: float = _explained("the learning rate at its height", 1e-3)
+    weights_learning_rate: float | None = _explained(
+        "that of LapNet's learned weights; the network's own unless given", None
+    )
     weight_decay: float = _explained("decoupled weight decay", 1e-3)
     warmup: int = _explained("steps over which the learning rate rises", 20)
     schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
@@ -168,8 +173,13 @@ class RunSpec:
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
         for name in ("seed", "weight_decay", "warmup", "validate_every", "threads"):
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
-        _require(self.input_size % 64 == 0, "input_size", "must divide by 64", self.input_size)
+        step = 32 if self.detector is DetectorName.LAPNET else 64
+        _require(
+            self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
+        )
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)
+        rate = self.weights_learning_rate
+        _require(rate is None or rate > 0, "weights_learning_rate", "must be above 0", rate)
         for name in ("anchors", "class_weights"):
             values = getattr(self, name) or ()
             _require(all(v > 0 for v in values), name, "must be above 0", values)

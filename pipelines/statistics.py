@@ -7,18 +7,21 @@ lucky seed, so cancels out of their difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from pipelines.scoring import RECALLS, THRESHOLDS
+from pipelines.voc_ap import ELEVEN_RECALLS
 
 REPLICATES = 1000
 RANDOM_STATE = 20_201
-METRICS = ("AP", "AP50")
+METRICS = ("AP", "AP50", "VOC07")
 
 Samples = NDArray[np.float64]
 
@@ -34,7 +37,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class RunSamples:
-    """One run's AP and AP50 in percent: over the images as they are, and over each replicate."""
+    """One run's `METRICS` in percent: over the images as they are, and over each replicate."""
 
     point: dict[str, float]
     replicates: dict[str, Samples]
@@ -51,7 +54,7 @@ def image_weights(images: int, replicates: int = REPLICATES) -> NDArray[np.int64
 
 
 def resample_run(records: pd.DataFrame, replicates: int = REPLICATES) -> RunSamples:
-    """AP and AP50 of one run under resampled test images.
+    """`METRICS` of one run under resampled test images.
 
     Args:
         records: the run's match records.
@@ -69,10 +72,11 @@ def resample_run(records: pd.DataFrame, replicates: int = REPLICATES) -> RunSamp
 def weighted_ap(
     records: pd.DataFrame, images: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> dict[str, Samples]:
-    """AP and AP50 in percent where image i counts `weights[b, i]` times: B values each.
+    """`METRICS` in percent where image i counts `weights[b, i]` times: B values each.
 
-    Equal to pycocotools' figures on a data set in which each image stands that many times. A
-    replicate without any object of a class leaves the class out.
+    Equal to pycocotools' figures, and to VOC's AP by its definition of 2007, on a data set in which
+    each image stands that many times. A replicate without any object of a class leaves the class
+    out.
     """
     curves = [
         _class_precision(own, images, weights) for _, own in records.groupby("class", sort=False)
@@ -80,15 +84,19 @@ def weighted_ap(
     by_class = np.stack(curves)
     with np.errstate(invalid="ignore"):
         return {
-            "AP": 100 * np.nanmean(by_class, axis=(0, 2)),
+            "AP": 100 * np.nanmean(by_class[:, :, :-1], axis=(0, 2)),
             "AP50": 100 * np.nanmean(by_class[:, :, 0], axis=0),
+            "VOC07": 100 * np.nanmean(by_class[:, :, -1], axis=0),
         }
 
 
 def _class_precision(
     own: pd.DataFrame, images: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> Samples:
-    """Mean interpolated precision of one class: B×10 thresholds, NaN without objects."""
+    """Mean interpolated precision of one class: B×11, at COCO's ten thresholds and by VOC's rule.
+
+    NaN without objects.
+    """
     counts = own[own["score"].isna()]
     objects = np.zeros(len(images))
     objects[np.searchsorted(images, counts["image"])] = counts["objects_all"].to_numpy(float)
@@ -98,11 +106,15 @@ def _class_precision(
     times = weights[:, np.searchsorted(images, found["image"])].astype(float)
     true_bits = found["true_all"].to_numpy(np.int64)
     ignored_bits = found["ignored_all"].to_numpy(np.int64)
-    result = np.full((len(weights), len(THRESHOLDS)), np.nan)
+    rules = [(true_bits >> t & 1, ignored_bits >> t & 1, RECALLS) for t in range(len(THRESHOLDS))]
+    true_voc, ignored_voc = (
+        found[f"{kind}_voc"].to_numpy(np.int64) for kind in ("true", "ignored")
+    )
+    rules.append((true_voc, ignored_voc, ELEVEN_RECALLS))
+    result = np.full((len(weights), len(rules)), np.nan)
     counted_before = None
-    for t in range(len(THRESHOLDS)):
-        true = (true_bits >> t & 1).astype(bool)
-        counted = true | ~(ignored_bits >> t & 1).astype(bool)
+    for rule, (hit, ignored, recalls) in enumerate(rules):
+        true, counted = np.asarray(hit, bool), ~np.asarray(ignored, bool)
         if counted_before is None or (counted != counted_before).any():
             shown, counted_before = np.cumsum(times * counted, axis=1), counted
         # Precision and recall rise at true detections alone: no other can be on the envelope.
@@ -110,9 +122,9 @@ def _class_precision(
         precision = hits / (shown[:, true] + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         for b in np.flatnonzero(total):
-            place = np.searchsorted(hits[b] / total[b], RECALLS, side="left")
+            place = np.searchsorted(hits[b] / total[b], recalls, side="left")
             reached = place < hits.shape[1]
-            result[b, t] = envelope[b, place[reached]].sum() / len(RECALLS)
+            result[b, rule] = envelope[b, place[reached]].sum() / len(recalls)
     return result
 
 
@@ -120,21 +132,92 @@ def paired_difference(
     row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
 ) -> Interval | None:
     """Mean difference of two rows over the seeds that both have; None where they share none."""
+    paired = _pair(row, reference, metric)
+    return _interval(*paired) if paired else None
+
+
+def widened_difference(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+) -> Interval | None:
+    """`paired_difference` with Student's t for few seeds; its very interval where there is one.
+
+    Percentiles of two or three redrawn seeds know too little of their spread: the bootstrap's
+    interval then covers less often than it says, this one about as often.
+    """
+    paired = _pair(row, reference, metric)
+    return _widened(*paired) if paired else None
+
+
+def mean_interval(row: Mapping[int, RunSamples], metric: str) -> Interval | None:
+    """Mean of a row's runs, its interval like that of `widened_difference`; None without runs."""
+    if not row:
+        return None
+    runs = row.values()
+    return _widened(
+        np.array([run.point[metric] for run in runs]),
+        np.stack([run.replicates[metric] for run in runs]),
+    )
+
+
+def probability_better(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+) -> float | None:
+    """Share of the bootstrap's replicates in which the row is ahead; a tie counts half.
+
+    None where the rows share no seed.
+    """
+    paired = _pair(row, reference, metric)
+    if paired is None:
+        return None
+    means = _replicate_means(paired[1])
+    return float((means > 0).mean() + (means == 0).mean() / 2)
+
+
+def seed_differences(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+) -> Samples:
+    """Difference of two rows at each seed that both have, seeds ascending."""
+    shared = sorted(row.keys() & reference.keys())
+    return np.array([row[seed].point[metric] - reference[seed].point[metric] for seed in shared])
+
+
+def _pair(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+) -> tuple[Samples, Samples] | None:
+    """Differences at the shared seeds and their replicates (seeds×B)."""
     shared = sorted(row.keys() & reference.keys())
     if not shared:
         return None
-    pairs = [(row[seed], reference[seed]) for seed in shared]
-    point = np.array([a.point[metric] - b.point[metric] for a, b in pairs])
-    samples = np.stack([a.replicates[metric] - b.replicates[metric] for a, b in pairs])
-    return _interval(point, samples)
+    pairs = [(row[seed].replicates[metric], reference[seed].replicates[metric]) for seed in shared]
+    samples = np.stack([ours - theirs for ours, theirs in pairs])
+    return seed_differences(row, reference, metric), samples
 
 
 def _interval(point: Samples, samples: Samples) -> Interval:
     """Interval of the mean over seeds, from values (seeds) and their replicates (seeds×B)."""
-    drawn = _seed_draws(len(point), samples.shape[1])
-    means = np.take_along_axis(samples, drawn, axis=0).mean(axis=0)
-    low, high = np.percentile(means, [2.5, 97.5])
+    low, high = np.percentile(_replicate_means(samples), [2.5, 97.5])
     return Interval(float(point.mean()), float(low), float(high))
+
+
+def _widened(point: Samples, samples: Samples) -> Interval:
+    """Interval by Student's t, its degrees of freedom by Welch and Satterthwaite.
+
+    The images' part of the variance has as good as endless ones, the seeds' one less than seeds.
+    """
+    n, mean = len(point), float(point.mean())
+    if n == 1:
+        return _interval(point, samples)
+    of_seeds = point.var(ddof=1) / n
+    variance = samples.mean(axis=0).var(ddof=1) + of_seeds
+    freedom = (n - 1) * (variance / of_seeds) ** 2 if of_seeds else math.inf
+    half = float(stats.t.ppf(0.975, freedom) * math.sqrt(variance))
+    return Interval(mean, mean - half, mean + half)
+
+
+def _replicate_means(samples: Samples) -> Samples:
+    """Mean over redrawn seeds of each replicate, from seeds×B."""
+    drawn = _seed_draws(len(samples), samples.shape[1])
+    return np.take_along_axis(samples, drawn, axis=0).mean(axis=0)
 
 
 def _seed_draws(seeds: int, replicates: int) -> NDArray[np.int64]:

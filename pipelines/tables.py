@@ -1,6 +1,7 @@
 """The papers' tables as queries over the ledger: `python -m pipelines.tables PROFILE`.
 
-Tables 1 and 2 follow from the network alone, Table 4 from what was timed, the others from runs.
+Tables 1 and 2 of the scale-aware SSD's paper follow from the network alone, its Table 4 from what
+was timed, all others from runs. LapNet's are named `lapnet-table…`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.data.folder_swap import replaced_folder
+from pipelines.departures import Paper, explain_departures
+from pipelines.deviations import deviations
 from pipelines.errors import run_cli
 from pipelines.findings import WITHIN, anchor_correlation, balance, convergence
-from pipelines.queries import Study, explain_departures, trained_table
+from pipelines.queries import Study, class_columns, trained_table
 from pipelines.runtime import REPOSITORY
 from pipelines.speed import table4
 
-TRAINED = ("table3", "table5", "table6", "table7", "table8", "augmentation", "released")
+SSD_TABLES = ("table3", "table5", "table6", "table7", "table8", "augmentation", "released")
+LAPNET_TABLES = ("table1", "table2a", "table2b", "table3")
+SLIP = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
 SPEED = "One image at a time at 512×512"
 SPEED_REMARK = (
     "A two-stage detector decodes and suppresses in its midst and has no row without. "
@@ -34,6 +39,7 @@ CONVERGENCE = (
     f"When validation AP first stays within {WITHIN:g} point of its final value (paper: §5.3)"
 )
 BALANCE = "Samples in a minibatch, and negatives to one positive, over the training (paper: §3.3)"
+DEVIATIONS = "In what the runs of this profile depart from their papers"
 CORRELATION = "Does the A-score go with AP? Over the anchor sets of Table 5 (paper: §5.1)"
 
 
@@ -96,25 +102,41 @@ def write_table(
     (folder / f"{name}.tex").write_text(latex)
 
 
+def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
+    """Tables 1 to 8 of the scale-aware SSD's paper, and what its text claims beside them."""
+    write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
+    write_table(folder, "table2", table2(paper), "Alignment of heads and anchors", SLIP)
+    timed = study.folder / "speed.csv"
+    if timed.exists():
+        write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
+    remark = explain_departures(Paper.SSD)
+    for name in SSD_TABLES:
+        table = trained_table(Paper.SSD, paper[name], study)
+        write_table(folder, name, table, paper[name]["caption"], remark)
+    write_table(folder, "convergence", convergence(study), CONVERGENCE)
+    write_table(folder, "balance", balance(study), BALANCE)
+    write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)
+
+
+def write_lapnet_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
+    """Tables 1, 2a, 2b and 3 of LapNet's paper."""
+    remark = explain_departures(Paper.LAPNET)
+    for name in LAPNET_TABLES:
+        table = trained_table(Paper.LAPNET, paper[name], study)
+        if name == "table1":
+            table = table.join(class_columns(paper[name], study))
+        write_table(folder, f"lapnet-{name}", table, paper[name]["caption"], remark)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", help="a profile of params.yaml")
     study = Study.open(parser.parse_args().profile)
-    paper = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
-    remark = explain_departures(study.spec)
-    slip = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
+    papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
     with replaced_folder(study.folder / "tables") as folder:
-        write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
-        write_table(folder, "table2", table2(paper), "Alignment of heads and anchors", slip)
-        timed = study.folder / "speed.csv"
-        if timed.exists():
-            write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
-        for name in TRAINED:
-            table = trained_table(paper[name], study)
-            write_table(folder, name, table, paper[name]["caption"], remark)
-        write_table(folder, "convergence", convergence(study), CONVERGENCE)
-        write_table(folder, "balance", balance(study), BALANCE)
-        write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)
+        write_ssd_tables(folder, papers[Paper.SSD], study)
+        write_lapnet_tables(folder, papers[Paper.LAPNET], study)
+        write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gzip
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from baselines.tf_od.detector import TensorFlowDetector
 from method.detector import Detector, TrainableDetector
+from method.lapnet.detector import LapNet
 from pipelines.augment import make_batches
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.detectors import (
@@ -32,6 +32,7 @@ from pipelines.detectors import (
     weights_fingerprint,
 )
 from pipelines.errors import UserError, run_cli
+from pipelines.hashing import file_sha256
 from pipelines.prepare import ensure_prepared
 from pipelines.runtime import (
     REPOSITORY,
@@ -97,6 +98,8 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         "agreement": agreement(spec.detector),
         "cost": _cost(detector, spec, progress, device),
     }
+    if isinstance(detector, LapNet):
+        record["learned"] = detector.learned()
     if progress.elsewhere:
         record["trainer"] = dataclasses.asdict(progress.elsewhere)
     write_run_folder(folder, record, progress, detections, test, detector)
@@ -170,17 +173,21 @@ def write_run_folder(
     test: PreparedSplit,
     detector: torch.nn.Module,
 ) -> None:
-    """Write the five files beside the place, then move them there together."""
+    """Write the five files beside the place, then move them there together.
+
+    `run.json` holds the hash of each of the others, so that a change made afterwards is seen.
+    """
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    (fresh / "run.json").write_text(json.dumps(record, indent=1) + "\n")
     pd.DataFrame(progress.history).to_csv(fresh / "history.csv", index=False)
     write_gzip(fresh / "detections.json.gz", json.dumps(detections, separators=(",", ":")))
     matches = match_records(test.coco.to_coco(), detections)
     write_gzip(fresh / "matches.csv.gz", matches.to_csv(index=False))
     state = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
     save_file(state, fresh / "model.safetensors")
+    record["files_sha256"] = {path.name: file_sha256(path) for path in sorted(fresh.iterdir())}
+    (fresh / "run.json").write_text(json.dumps(record, indent=1) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 
@@ -222,7 +229,7 @@ def _cost(
 
 
 def _manifest_hash(data_folder: Path) -> str:
-    return hashlib.sha256((data_folder / "manifest.json").read_bytes()).hexdigest()[:12]
+    return file_sha256(data_folder / "manifest.json")[:12]
 
 
 def main() -> None:

@@ -70,16 +70,16 @@ def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int
     return indices
 
 
-def learning_rate(spec: RunSpec, step: int) -> float:
-    """Learning rate of one step (from 0): a linear rise, then the schedule."""
+def learning_rate(spec: RunSpec, step: int, height: float) -> float:
+    """Learning rate of one step (from 0): a linear rise to `height`, then the schedule."""
     if step < spec.warmup:
-        return spec.learning_rate * (step + 1) / (spec.warmup + 1)
+        return height * (step + 1) / (spec.warmup + 1)
     done = step / spec.iterations
     if spec.schedule is Schedule.POLYNOMIAL:
-        return spec.learning_rate * (1 - done) ** POWER
+        return height * (1 - done) ** POWER
     if spec.schedule is Schedule.STEP:
-        return spec.learning_rate * 0.1 ** ((done >= 0.5) + (done >= 0.9))
-    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        return height * 0.1 ** ((done >= 0.5) + (done >= 0.9))
+    return height * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def to_batch(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -95,16 +95,19 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
 def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay, or SGD with momentum, in one fused kernel.
 
-    LapNet's learned weights get neither decay nor momentum: without a gradient they stay.
+    LapNet's learned weights have a learning rate of their own, and neither decay nor momentum:
+    without a gradient they stay.
     """
     learned = [p for m in detector.modules() if isinstance(m, Weights) for p in m.parameters()]
     of_weights = {id(p) for p in learned}
     others = [p for p in detector.parameters() if id(p) not in of_weights]
     groups: list[dict[str, Any]] = [{"params": others, "weight_decay": spec.weight_decay}]
+    rate = spec.weights_learning_rate or spec.learning_rate
+    plain = {"params": learned, "weight_decay": 0, "lr": rate}
     if spec.optimiser is Optimiser.SGD:
-        groups += [{"params": learned, "weight_decay": 0, "momentum": 0}] if learned else []
+        groups += [{**plain, "momentum": 0}] if learned else []
         return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=MOMENTUM, fused=True)
-    groups += [{"params": learned, "weight_decay": 0, "betas": (0.0, 0.999)}] if learned else []
+    groups += [{**plain, "betas": (0.0, 0.999)}] if learned else []
     return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=True)
 
 
@@ -141,10 +144,11 @@ class OwnSteps(Generic[Match]):
     def __init__(self, detector: TrainableDetector[Match], spec: RunSpec) -> None:
         self.detector, self.spec = detector, spec
         self.optimizer = make_optimizer(detector, spec)
+        self.heights = [group["lr"] for group in self.optimizer.param_groups]
 
     def __call__(self, number: int, images: Tensor, matches: Sequence[Match]) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.spec, number)
+        for group, height in zip(self.optimizer.param_groups, self.heights, strict=True):
+            group["lr"] = learning_rate(self.spec, number, height)
         return training_step(self.detector, self.optimizer, images, matches, self.spec.precision)
 
 

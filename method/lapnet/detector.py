@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,21 +75,23 @@ class LapNet(TrainableDetector[Assigned]):
     Args:
         config: what it is made of.
         seed: fixes the first weights and the anchors.
+        pretrained: download ImageNet weights of the encoder.
     """
 
     mean: Tensor
     std: Tensor
     shapes: Tensor
+    mean_iou: Tensor
     centres: Tensor
 
-    def __init__(self, config: LapNetConfig, seed: int) -> None:
+    def __init__(self, config: LapNetConfig, seed: int, *, pretrained: bool = False) -> None:
         super().__init__()
         self.config, self.seed = config, seed
         self.cells = config.input_size // STRIDE
         grids = config.classes * config.anchors_a_class
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = LapNetwork(config.backbone, grids)
+            self.network = LapNetwork(config.backbone, grids, pretrained=pretrained)
         self.weights = Weights(grids, config.balance)
         self.register_buffer("mean", torch.full((3, 1, 1), 127.5))
         self.register_buffer("std", torch.full((3, 1, 1), 127.5))
@@ -96,6 +99,7 @@ class LapNet(TrainableDetector[Assigned]):
         self.register_buffer(
             "shapes", sides[None, :, None].repeat(config.classes, 1, 2).contiguous()
         )
+        self.register_buffer("mean_iou", torch.zeros(config.classes))
         centres = cell_centres(self.cells, self.cells, STRIDE)
         self.register_buffer("centres", centres, persistent=False)
 
@@ -109,6 +113,24 @@ class LapNet(TrainableDetector[Assigned]):
         for label in np.unique(classes):
             found = cluster_sides(sides[classes == label], self.config.anchors_a_class, self.seed)
             self.shapes[label - 1] = torch.from_numpy(found.sides)
+            self.mean_iou[label - 1] = found.mean_iou
+
+    def learned(self) -> dict[str, Any]:
+        """What is fitted beside the network, as plain values.
+
+        Anchors (C×A×2 sides, pixels), the mean IoU they reach (C, 0 without objects), and the
+        weights λ by name (scalars, or C×A).
+        """
+        shape = self.shapes.shape[:2]
+        weights = {
+            name: torch.exp(-s).view(shape if s.numel() > 1 else ()).tolist()
+            for name, s in self.weights.named_parameters()
+        }
+        return {
+            "anchors": self.shapes.tolist(),
+            "anchors_mean_iou": self.mean_iou.tolist(),
+            "weights": weights,
+        }
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B×(C·A)×H×W and offsets B×4·(C·A)×H×W of B×3×S×S `uint8` images."""
@@ -116,11 +138,14 @@ class LapNet(TrainableDetector[Assigned]):
 
     @torch.no_grad()
     def match(self, boxes: Tensor, labels: Tensor) -> Assigned:
-        """Assign anchors to the objects of one image; labels are in 1…C."""
+        """Assign anchors to the objects of one image; labels are in 1…C.
+
+        Holds at most 64 bytes for each object and anchor of a class: N·A·H·W of them.
+        """
         shapes = self.shapes[labels - 1]
         overlap = grid_overlap(boxes, shapes, (self.cells, self.cells), STRIDE).flatten(1)
         distance = torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, self.centres)
-        mask = clusters(overlap, labels, distance.repeat(1, shapes.shape[1]))
+        mask = clusters(overlap, labels, distance)
         if self.config.overlap is Overlap.PONO:
             overlap = normalised_overlap(overlap, mask)
         objects, places = torch.nonzero(mask & (overlap > THRESHOLD), as_tuple=True)
@@ -129,8 +154,15 @@ class LapNet(TrainableDetector[Assigned]):
 
     def losses(self, images: Tensor, matches: Sequence[Assigned]) -> StepLosses:
         logits, offsets = self(images)
-        logits = logits.float().flatten(2)
-        count = logits[0].numel()
+        return self.losses_of(logits, offsets, matches)
+
+    def losses_of(self, logits: Tensor, offsets: Tensor, matches: Sequence[Assigned]) -> StepLosses:
+        """Losses of what `forward` gives.
+
+        With their gradients they hold at most 24 bytes for each anchor of the batch (56 with the
+        focal loss) and 192 for each assigned one.
+        """
+        logits = _by_cell(logits).float()
         image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
         anchors = torch.cat([m.anchors for m in matches])
         predicted = paired_iou(
@@ -139,15 +171,15 @@ class LapNet(TrainableDetector[Assigned]):
         positive = positive_labels(
             torch.cat([m.overlap for m in matches]), predicted, ambiguity=self.config.ambiguity
         )
-        labels = logits.new_zeros(logits.shape)
-        labels.view(len(images), -1)[image[positive], anchors[positive]] = 1
-        grids = anchors // logits.shape[2]
+        grids, cells = anchors // self.cells**2, anchors % self.cells**2
+        labels = torch.zeros_like(logits)
+        labels[image[positive], cells[positive], grids[positive]] = 1
         sums = GridSums(
-            localisation=_by_grid(localisation_loss(predicted), grids, logits.shape[1]),
-            classification=classification_loss(logits, labels, self.config.loss).sum(dim=(0, 2)),
-            positives=_by_grid(positive.float(), grids, logits.shape[1]),
+            localisation=_by_grid(localisation_loss(predicted), grids, logits.shape[2]),
+            classification=classification_loss(logits, labels, self.config.loss).sum(dim=(0, 1)),
+            positives=_by_grid(positive.float(), grids, logits.shape[2]),
             located=predicted.new_tensor(len(predicted)),
-            anchors=count * len(images),
+            anchors=logits.numel(),
         )
         return StepLosses(
             self.weights(sums),
@@ -157,9 +189,9 @@ class LapNet(TrainableDetector[Assigned]):
     def _decoded(self, offsets: Tensor, image: Tensor, anchors: Tensor) -> Tensor:
         """P×4 boxes of some anchors (P image numbers, P numbers among the C·A·H·W anchors)."""
         grids, cells = anchors // self.cells**2, anchors % self.cells**2
-        of_grid = offsets.float().unflatten(1, (-1, 4)).flatten(3)
+        chosen = _by_cell(offsets).unflatten(2, (-1, 4))[image, cells, grids]
         boxes = torch.cat([self.centres[cells], self.shapes.flatten(0, 1)[grids]], dim=1)
-        return decode(of_grid[image, grids, :, cells], boxes, BoxCoding.SSD_UNSCALED)
+        return decode(chosen.float(), boxes, BoxCoding.SSD)
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
@@ -175,6 +207,11 @@ class LapNet(TrainableDetector[Assigned]):
             labels = anchors // (self.config.anchors_a_class * self.cells**2) + 1
             found.append(suppress(boxes, of_image[anchors], labels, self.config.input_size, rule))
         return found
+
+
+def _by_cell(maps: Tensor) -> Tensor:
+    """B×C×H×W maps as B×(H·W)×C; no copy of maps in channels-last order."""
+    return maps.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _by_grid(values: Tensor, grids: Tensor, count: int) -> Tensor:

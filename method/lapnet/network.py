@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork
 
-from method.mobilenet import encoder_blocks, out_channels
+from method.mobilenet import encoder_blocks, load_torchvision, out_channels
 
 STRIDE = 8
 """Input pixels from one cell of the output to the next."""
@@ -42,11 +42,12 @@ class LapNetwork(nn.Module):
     Args:
         backbone: which.
         grids: G, classes times anchors a class.
+        pretrained: begin from ImageNet weights, which timm or torchvision downloads.
     """
 
-    def __init__(self, backbone: Backbone, grids: int) -> None:
+    def __init__(self, backbone: Backbone, grids: int, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.encoder, encoded = _ENCODERS[backbone]()
+        self.encoder, encoded = _ENCODERS[backbone](pretrained)
         channels = 48 if backbone is Backbone.MOBILENET_V2 else 256
         if backbone is Backbone.DARKNET53:
             self.decoder: nn.Module = YoloDecoder(encoded)
@@ -147,20 +148,23 @@ class YoloDecoder(nn.Module):
         return decoded
 
 
-def _mobilenet_v2() -> tuple[nn.Module, list[int]]:
+def _mobilenet_v2(pretrained: bool) -> tuple[nn.Module, list[int]]:
     encoder = MobileNetEncoder()
+    if pretrained:
+        load_torchvision(encoder.blocks)
     return encoder, [out_channels(encoder.blocks[tap]) for tap in encoder.TAPS]
 
 
-def _from_timm(name: str) -> tuple[nn.Module, list[int]]:
+def _from_timm(name: str, pretrained: bool) -> tuple[nn.Module, list[int]]:
     """The features of strides 8, 16 and 32."""
     make: Callable[..., Any] = partial(timm.create_model, name, features_only=True)
     strides = make().feature_info.reduction()
-    encoder = make(out_indices=[level for level, s in enumerate(strides) if s in (8, 16, 32)])
+    levels = [level for level, stride in enumerate(strides) if stride in (8, 16, 32)]
+    encoder = make(out_indices=levels, pretrained=pretrained)
     return encoder, encoder.feature_info.channels()
 
 
-_ENCODERS: dict[Backbone, Callable[[], tuple[nn.Module, list[int]]]] = {
+_ENCODERS: dict[Backbone, Callable[[bool], tuple[nn.Module, list[int]]]] = {
     Backbone.MOBILENET_V2: _mobilenet_v2,
     Backbone.DARKNET53: partial(_from_timm, "darknet53"),
     Backbone.INCEPTION_RESNET_V2: partial(_from_timm, "inception_resnet_v2"),

@@ -48,49 +48,57 @@ def clusters(overlap: Tensor, labels: Tensor, distance: Tensor) -> Tensor:
     Args:
         overlap: N×K, of each object with the anchors of its class.
         labels: N int64, the objects' classes.
-        distance: N×K, between the centres of objects and anchors, pixels.
+        distance: N×D, between the centres of objects and anchors, pixels; D divides K, and every D
+            anchors in turn lie on the same points.
 
     Returns:
         N×K mask; an anchor has at most one object of each class.
     """
     if not len(overlap):
         return torch.zeros_like(overlap, dtype=torch.bool)
-    objects = torch.arange(len(overlap), device=overlap.device)[:, None].expand_as(overlap)
-    groups = labels.unique(return_inverse=True)[1][:, None].expand_as(overlap)
-    shape = (int(groups.max()) + 1, overlap.shape[1])
-    best = overlap.new_zeros(shape).scatter_reduce(0, groups, overlap, "amax")
-    ties = torch.where((overlap == best.gather(0, groups)) & (overlap > 0), objects, len(overlap))
-    first = objects.new_full(shape, len(overlap)).scatter_reduce(0, groups, ties, "amin")
-    wish = torch.where(overlap > 0, overlap, -distance / (1 + distance.max()))
-    return _adopt_orphans(wish, labels, objects == first.gather(0, groups))
+    groups = labels.unique(return_inverse=True)[1]
+    # Something above 0, so that an anchor that overlaps no object is nobody's.
+    shape, least = (int(groups.max()) + 1, overlap.shape[1]), torch.finfo(overlap.dtype).tiny
+    best = overlap.new_full(shape, least).scatter_reduce(
+        0, groups[:, None].expand_as(overlap), overlap, "amax"
+    )
+    mask = overlap == best[groups]
+    objects, places = torch.nonzero(mask, as_tuple=True)
+    first = groups.new_full(shape, len(mask)).view(-1)
+    anchors = groups[objects] * overlap.shape[1] + places
+    late = objects > first.scatter_reduce(0, anchors, objects, "amin")[anchors]
+    mask[objects[late], places[late]] = False
+    if not mask.any(dim=1).all():
+        _adopt_orphans(mask, overlap, labels, distance)
+    return mask
 
 
-def _adopt_orphans(wish: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+def _adopt_orphans(mask: Tensor, overlap: Tensor, labels: Tensor, distance: Tensor) -> None:
     """Give objects without an anchor their best that is free, the first of rivals first.
 
-    `wish` (N×K) is above -1, and the higher the better.
+    Free are the anchors that are not the best of an object of the class that has one.
     """
-    while len(orphans := torch.nonzero(~mask.any(dim=1)).flatten()):
-        peak = torch.where(mask, wish, -1.0).argmax(dim=1)
-        rows = torch.nonzero(mask.any(dim=1)).flatten()
-        taken = torch.zeros_like(mask)
-        taken[rows, peak[rows]] = True
-        same_class = labels[orphans][:, None] == labels[None]
-        free = ~(same_class.float() @ taken.float()).bool()
-        wanted = torch.where(free, wish[orphans], -1.0)
-        value, anchor = wanted.max(dim=1)
+    best = torch.where(mask, overlap, 0).argmax(dim=1)
+    served = mask.any(dim=1)
+    nearness = -distance / (1 + distance.max())
+    while not served.all():
+        orphans = torch.nonzero(~served).flatten()
+        wish = nearness[orphans].repeat(1, overlap.shape[1] // distance.shape[1])
+        wish = torch.where(overlap[orphans] > 0, overlap[orphans], wish)
+        rows, owners = torch.nonzero((labels[orphans][:, None] == labels) & served, as_tuple=True)
+        wish[rows, best[owners]] = -1
+        value, anchor = wish.max(dim=1)
         # One orphan an anchor and class: the others look again in the next round.
         pairs = torch.stack([labels[orphans], anchor], dim=1)
         rivals = (pairs[:, None] == pairs[None]).all(dim=2)
-        first = ~rivals.tril(diagonal=-1).any(dim=1)
-        served = first & (value > -1)
-        if not served.any():
+        lucky = ~rivals.tril(diagonal=-1).any(dim=1) & (value > -1)
+        if not lucky.any():
             break
-        for_whom, which = orphans[served], anchor[served]
-        place, owner = torch.nonzero(labels[for_whom][:, None] == labels[None], as_tuple=True)
-        mask[owner, which[place]] = False
+        for_whom, which = orphans[lucky], anchor[lucky]
+        rows, owners = torch.nonzero(labels[for_whom][:, None] == labels, as_tuple=True)
+        mask[owners, which[rows]] = False
         mask[for_whom, which] = True
-    return mask
+        best[for_whom], served[for_whom] = which, True
 
 
 def normalised_overlap(overlap: Tensor, mask: Tensor) -> Tensor:
@@ -104,5 +112,7 @@ def normalised_overlap(overlap: Tensor, mask: Tensor) -> Tensor:
         N×K in [0, 1], 0 outside the clusters; every object with a cluster has a 1.
     """
     within = torch.where(mask, overlap, 0)
-    highest = within.amax(dim=1, keepdim=True)
-    return torch.where(highest > 0, within / highest, mask.to(overlap.dtype))
+    highest = within.amax(dim=1)
+    missed = highest == 0
+    within[missed] = mask[missed].to(overlap.dtype)
+    return within / torch.where(missed, 1, highest)[:, None]

@@ -25,6 +25,7 @@ from pipelines.data.images import resize_image
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
 from pipelines.errors import UserError
+from pipelines.hashing import file_sha256
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -108,7 +109,7 @@ def _write_split(
         "boxes": objects.total(),
         "crowd_regions": len(split.annotations) - objects.total(),
         "boxes_per_class": {c.name: objects[c.id] for c in split.categories},
-        "images_sha256": _file_sha256(pixels),
+        "images_sha256": file_sha256(pixels),
         "annotations_sha256": hashlib.sha256(annotations).hexdigest(),
     }
 
@@ -124,11 +125,6 @@ def _write_pixels(
         for index in tqdm(range(shape[0]), desc=name, unit="image", disable=not progress):
             resized = resize_image(source.image(index), input_size, input_size)
             file.write(resized.tobytes())
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Data sets by name, or a folder in COCO form.
+"""Data sets by name, or a folder in COCO's or VOC's form.
 
 Drawn here: `scenes` (greenhouse tomatoes) and `aerial`. From the data root: `laboro`,
-`laboro-mosaics` and `nwpu`.
+`laboro-mosaics`, `nwpu`, `voc` (PASCAL VOC 2007 and 2012 joined), `coco` (COCO 2017) and
+`coco-mini` (a few of its images).
 """
 
 import math
@@ -15,13 +16,24 @@ from pipelines.data.coco import read_coco
 from pipelines.data.drawing import LARGEST_SIZE, SMALLEST_SIZE, Scene
 from pipelines.data.mosaic import MosaicSource, mosaic, seeded_order
 from pipelines.data.sources import DrawnSource, FolderSource, ImageSource
+from pipelines.data.voc import is_devkit, read_voc
 from pipelines.errors import UserError, note
 
 Report = Callable[[str], None]
 
-NAMES = ("scenes", "aerial", "laboro-mosaics", "laboro", "nwpu")
-FOLDERS = {"laboro-mosaics": "laboro_tomato", "laboro": "laboro_tomato", "nwpu": "nwpu_vhr10"}
+FOLDERS = {
+    "laboro-mosaics": "laboro_tomato",
+    "laboro": "laboro_tomato",
+    "nwpu": "nwpu_vhr10",
+    "voc": "VOCdevkit",
+    "coco": "coco",
+    "coco-mini": "coco_mini",
+}
 """Where under the data root the photographs of a name lie."""
+
+NAMES = ("scenes", "aerial", *FOLDERS)
+WHOLE = ("voc", "coco")
+"""Trained on whole, as in their papers: nothing is held out for validation."""
 
 ROOT_VARIABLE = "DETECTION_DATA"
 DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -89,13 +101,15 @@ class AerialSpec(DrawnSpec):
 class DatasetSpec:
     """Which data set to open, and how.
 
-    name: one of NAMES, or the path of a folder with images/ and annotations/<split>.json.
+    name: one of NAMES, or the path of a folder: one with images/ and annotations/<split>.json, or
+        one with VOC2007/ and VOC2012/.
     root: the folder that holds the named data sets; if None, the environment variable
         DETECTION_DATA, else ../shared/data beside the repository.
     validation_fraction: share of the train images (0 to below 1) that becomes `val` where the
-        set has none; with 0 there is no `val`.
+        set has none; with 0, and of WHOLE, there is no `val`.
     split_seed: chooses those images.
-    drop_broken: leave out broken boxes and report them, rather than stop.
+    drop_broken: leave out broken boxes and report them, rather than stop; `coco` always does,
+        since two boxes of train2017 as published have no height.
     tile: side in pixels of an image in laboro-mosaics; mosaic_seed: how they are grouped.
     scenes, aerial: what to draw.
     """
@@ -143,7 +157,7 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
         raise UserError(f"{folder}: no such data set folder; correct the path")
     raise UserError(
         f"unknown data set {spec.name!r}; give one of {', '.join(NAMES)}, or the path of a folder "
-        "with images/ and annotations/train.json and test.json"
+        "with images/ and annotations/train.json and test.json, or with VOC2007/ and VOC2012/"
     )
 
 
@@ -173,31 +187,54 @@ def _named_folder(spec: DatasetSpec) -> Path:
 
 
 def _open_folder(folder: Path, spec: DatasetSpec, report: Report) -> dict[str, FolderSource]:
-    """The splits of a COCO folder; `val` is taken from train where the folder has none."""
-    image_dir = folder / "images"
+    """The splits of a folder; `val` is taken from train where it has none."""
+    if spec.name == "voc" or is_devkit(folder):
+        sources = _voc_sources(folder, spec, report)
+    else:
+        sources = _coco_sources(folder, spec, report)
+    _report_shared_images(sources, folder, report)
+    if "val" in sources or spec.validation_fraction == 0 or spec.name in WHOLE:
+        return sources
+    train, val = _split_off(sources["train"], spec.validation_fraction, spec.split_seed, folder)
+    return {"train": train, "val": val, "test": sources["test"]}
+
+
+def _voc_sources(devkit: Path, spec: DatasetSpec, report: Report) -> dict[str, FolderSource]:
+    return {
+        name: FolderSource(
+            read_voc(devkit, name, drop_broken=spec.drop_broken, report=report), devkit
+        )
+        for name in ("train", "test")
+    }
+
+
+def _coco_sources(folder: Path, spec: DatasetSpec, report: Report) -> dict[str, FolderSource]:
     files = {
         "train": _annotation_file(folder, TRAIN_FILES),
         "val": _optional_file(folder, VAL_FILES),
         "test": _annotation_file(folder, TEST_FILES),
     }
-    sources = {
-        name: FolderSource(
-            read_coco(file, image_dir, drop_broken=spec.drop_broken, report=report), image_dir
-        )
-        for name, file in files.items()
-        if file is not None
-    }
+    drop_broken = spec.drop_broken or spec.name == "coco"
+    sources = {}
+    for name, file in files.items():
+        if file is not None:
+            image_dir = _image_folder(folder, file)
+            split = read_coco(file, image_dir, drop_broken=drop_broken, report=report)
+            sources[name] = FolderSource(split, image_dir)
     for name, source in sources.items():
         if source.split.categories != sources["train"].split.categories:
             raise UserError(
                 f"{files[name]}: has other categories than {files['train']}; "
                 "give both the same ids and names"
             )
-    _report_shared_images(sources, folder, report)
-    if "val" in sources or spec.validation_fraction == 0:
-        return sources
-    train, val = _split_off(sources["train"], spec.validation_fraction, spec.split_seed, folder)
-    return {"train": train, "val": val, "test": sources["test"]}
+    return sources
+
+
+def _image_folder(folder: Path, annotation_file: Path) -> Path:
+    """images/, or where COCO unpacks them: train2017/ for instances_train2017.json."""
+    unpacked = folder / annotation_file.stem.removeprefix("instances_")
+    images = folder / "images"
+    return unpacked if unpacked.is_dir() and not images.is_dir() else images
 
 
 def _optional_file(folder: Path, names: Sequence[str]) -> Path | None:
@@ -216,10 +253,11 @@ def _annotation_file(folder: Path, names: Sequence[str]) -> Path:
 
 
 def _report_shared_images(sources: dict[str, FolderSource], folder: Path, report: Report) -> None:
-    train = {image.file_name for image in sources["train"].split.images}
+    train = sources["train"]
+    trained = {image.file_name for image in train.split.images}
     for name, source in sources.items():
-        shared = train & {image.file_name for image in source.split.images}
-        if name != "train" and shared:
+        shared = trained & {image.file_name for image in source.split.images}
+        if name != "train" and source.image_dir == train.image_dir and shared:
             report(f"{folder}: {len(shared)} images of {name} are in train too: {min(shared)!r}")
 
 
@@ -231,7 +269,7 @@ def _split_off(
     taken = max(1, math.floor(count * fraction + 0.5))
     order = seeded_order(count, seed)
     parts = [source.split.subset(part) for part in (order[taken:], order[:taken])]
-    if not all(part.annotations for part in parts):
+    if any(all(annotation.iscrowd for annotation in part.annotations) for part in parts):
         raise UserError(
             f"{folder}: {count} train images are too few to take a val split with boxes from; "
             "add annotations/val.json or set validation_fraction to 0"

@@ -1,1 +1,1 @@
-"""Figures 1-4 of the scale-aware SSD paper, drawn anew from the data, the network and the runs."""
+"""The figures of both papers, drawn anew from the data, the networks and the runs."""

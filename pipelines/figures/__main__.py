@@ -1,29 +1,45 @@
-"""The paper's Figures 1-4 of a profile: `python -m pipelines.figures PROFILE`.
+"""Both papers' figures of a profile: `python -m pipelines.figures PROFILE`.
 
-1: sizes of the objects and of the anchors, beside TomatOD's. 2: where the heads attach, and what
-they see there. 3: what the detectors find, beside the truth. 4: boxes of each class, beside
-TomatOD's. Two more, convergence and balance, show how training goes by sampler. They go to
-results/PROFILE/figures/, as PNG and SVG; but Figure 3, which shows the images, goes to
-results/PROFILE/gallery/ where these are not drawn here (git ignores that folder).
+Scale-aware SSD: 1: sizes of the objects and of the anchors, beside TomatOD's. 2: where the heads
+attach, and what they see there. 3: what the detectors find, beside the truth. 4: boxes of each
+class, beside TomatOD's. Two more, convergence and balance, show how training goes by sampler.
+LapNet: 1: accuracy against time. 3: overlap per object. 5: ambiguous anchors. 6: learned weights.
+
+They go to results/PROFILE/figures/, as PNG and SVG; those that show images, as PNG alone, go to
+results/PROFILE/gallery/ where these are not drawn here (git ignores that folder). `figure1.csv`
+holds the sizes behind Figure 1, so that it can be drawn again without the data.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.prepared import load_prepared
+from pipelines.departures import Paper
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError, note, run_cli
-from pipelines.figures import figure1, figure2, figure3, figure4, samplers
+from pipelines.figures import (
+    figure1,
+    figure2,
+    figure3,
+    figure4,
+    lapnet_figure1,
+    lapnet_figure3,
+    lapnet_figure5,
+    lapnet_figure6,
+    samplers,
+)
 from pipelines.figures.style import save, styled
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.prepare import ensure_prepared
@@ -31,60 +47,122 @@ from pipelines.queries import Study
 from pipelines.runtime import REPOSITORY
 from pipelines.spec import RunSpec
 
+LAPNET = "lapnet-s0"
+"""The run that LapNet's Figures 5 and 6 show."""
+SIZES = "figure1.csv"
+"""Beside the figures: the sizes that Figure 1 shows."""
+
 
 def draw_figures(
-    profile: str, parameters: dict[str, Any], paper: Mapping[str, Any], results: Path
+    profile: str, parameters: dict[str, Any], papers: Mapping[str, Any], results: Path
 ) -> list[Path]:
     """Draw the figures of a profile; the files written.
 
     Args:
         profile: its name.
         parameters: params.yaml.
-        paper: the part of papers.yaml on the scale-aware SSD.
+        papers: papers.yaml.
         results: the profile's folder of results, with its finished runs.
     """
     settings = {"profile": profile, **profile_settings(parameters, profile)}
     spec = RunSpec.parse(settings, f"profile {profile}")
     prepared = ensure_prepared(spec.dataset, spec.input_size)
-    train = load_prepared(prepared, "train").coco
-    dataset = Path(spec.dataset).name
-    counts = figure1.size_counts(train)
-    config = ssd_config(spec, len(train.categories))
-    with styled():
-        drawn = {
-            "figures": {
-                "figure1": figure1.draw(counts, dataset, paper["figure1"], spec.anchors),
-                "figure2": figure2.draw(config),
-                "figure4": figure4.draw(_boxes_by_class(prepared), dataset, paper["figure4"]),
-            }
-        }
-        if (results / "ledger.csv").exists():
-            own = Study.open(profile, results)
-            drawn["figures"]["convergence"] = samplers.draw_convergence(own)
-            drawn["figures"]["balance"] = samplers.draw_balance(own)
-        runs = _chosen_runs(profile, parameters, paper, spec.dataset, results / "runs")
-        if runs:
-            test = load_prepared(prepared, "test")
-            columns = [
-                figure3.detections(results / "runs" / run, title, prepared)
-                for title, run in runs.items()
-            ]
-            place = figure3.picture_folder(spec.dataset)
-            drawn.setdefault(place, {})["figure3"] = figure3.draw(
-                test, figure3.ground_truth(test), columns
-            )
-        else:
-            note(f"figure 3 is left out: no finished run on {dataset}; run `dvc repro` first")
-        return [path for place in drawn for path in _write(results / place, drawn[place])]
-
-
-def _boxes_by_class(prepared: Path) -> dict[str, int]:
-    """Boxes of each class in all splits together."""
+    own = Study.open(profile, results) if (results / "ledger.csv").exists() else None
+    sizes = figure1.size_counts(load_prepared(prepared, "train").coco)
     manifest = json.loads((prepared / "manifest.json").read_text())
-    boxes: Counter[str] = Counter()
-    for split in manifest["splits"].values():
-        boxes.update(split["boxes_per_class"])
-    return dict(boxes)
+    with styled():
+        plots = plot_data(spec, sizes, manifest, papers[Paper.SSD])
+        pictures = _show_boxes(profile, parameters, papers[Paper.SSD], results, prepared)
+        if own:
+            plots |= plot_runs(own, papers[Paper.LAPNET])
+            pictures |= _show_anchors(results, prepared)
+        beside = figure3.picture_folder(spec.dataset) == "figures"
+        with replaced_folder(results / "figures") as folder:
+            write_plots(folder, plots, sizes)
+            if beside:
+                _write_pictures(folder, pictures)
+        if not beside:
+            with replaced_folder(results / "gallery") as folder:
+                _write_pictures(folder, pictures)
+    places = ["figures"] if beside else ["figures", "gallery"]
+    return [path for place in places for path in sorted((results / place).iterdir())]
+
+
+def plot_data(
+    spec: RunSpec, sizes: NDArray[np.int64], manifest: Mapping[str, Any], paper: Mapping[str, Any]
+) -> dict[str, Figure]:
+    """Figures 1, 2 and 4 of the SSD's paper, which need no run.
+
+    Args:
+        spec: the profile's settings.
+        sizes: `figure1.size_counts` of the training split.
+        manifest: that of the prepared data set.
+        paper: the SSD paper's part of papers.yaml.
+    """
+    dataset = Path(spec.dataset).name
+    boxes = figure4.boxes_by_class(manifest)
+    return {
+        "figure1": figure1.draw(sizes, dataset, paper["figure1"], spec.anchors),
+        "figure2": figure2.draw(ssd_config(spec, len(boxes))),
+        "figure4": figure4.draw(boxes, dataset, paper["figure4"]),
+    }
+
+
+def plot_runs(study: Study, paper: Mapping[str, Any]) -> dict[str, Figure]:
+    """Convergence, balance, and Figures 1 and 6 of LapNet's paper, as far as they are measured."""
+    drawn = {
+        "convergence": samplers.draw_convergence(study),
+        "balance": samplers.draw_balance(study),
+    }
+    rows = {k: row["row"] for k, row in paper["table3"]["rows"].items() if "row" in row}
+    timed = study.folder / "speed.csv"
+    if timed.exists() and (points := lapnet_figure1.trade_off(rows, study, pd.read_csv(timed))):
+        dataset = Path(str(study.settings["dataset"])).name
+        drawn["lapnet_figure1"] = lapnet_figure1.draw(points, dataset)
+    record = study.folder / "runs" / LAPNET / "run.json"
+    if record.exists() and (
+        classes := lapnet_figure6.learned_weights(json.loads(record.read_text()))
+    ):
+        drawn["lapnet_figure6"] = lapnet_figure6.draw(classes)
+    return drawn
+
+
+def write_plots(folder: Path, plots: Mapping[str, Figure], sizes: NDArray[np.int64]) -> None:
+    """The plots as PNG and SVG, and the sizes behind Figure 1, which no run holds, as CSV."""
+    for name, figure in plots.items():
+        save(figure, folder, name, "png", "svg")
+    figure1.write_counts(folder / SIZES, sizes)
+
+
+def _show_boxes(
+    profile: str,
+    parameters: dict[str, Any],
+    paper: Mapping[str, Any],
+    results: Path,
+    prepared: Path,
+) -> dict[str, Figure]:
+    """Figure 3 of the SSD's paper; nothing where no run is finished."""
+    dataset = profile_settings(parameters, profile)["dataset"]
+    runs = _chosen_runs(profile, parameters, paper, dataset, results / "runs")
+    if not runs:
+        note(f"figure 3 is left out: no finished run on {dataset}; run `dvc repro` first")
+        return {}
+    test = load_prepared(prepared, "test")
+    columns = [
+        figure3.detections(results / "runs" / run, title, prepared) for title, run in runs.items()
+    ]
+    return {"figure3": figure3.draw(test, figure3.ground_truth(test), columns)}
+
+
+def _show_anchors(results: Path, prepared: Path) -> dict[str, Figure]:
+    """Figures 3 and 5 of LapNet's paper."""
+    train, test = load_prepared(prepared, "train"), load_prepared(prepared, "test")
+    drawn: dict[str, Figure] = {}
+    if close := lapnet_figure3.find_scene(train, test):
+        drawn["lapnet_figure3"] = lapnet_figure3.draw(close)
+    if crowded := lapnet_figure5.find_scene(test, results / "trained" / LAPNET):
+        drawn["lapnet_figure5"] = lapnet_figure5.draw(crowded)
+    return drawn
 
 
 def _chosen_runs(
@@ -100,11 +178,9 @@ def _chosen_runs(
     return figure3.choose_runs(wanted, names, runs)
 
 
-def _write(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
-    with replaced_folder(folder) as partial:
-        for name, figure in figures.items():
-            save(figure, partial, name, *(("png",) if name == "figure3" else ("png", "svg")))
-    return sorted(folder.iterdir())
+def _write_pictures(folder: Path, pictures: Mapping[str, Figure]) -> None:
+    for name, figure in pictures.items():
+        save(figure, folder, name, "png")
 
 
 def main() -> None:
@@ -117,8 +193,8 @@ def main() -> None:
     )
     parser.add_argument("profile", help="a profile of params.yaml, such as quick")
     profile = parser.parse_args().profile
-    paper = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
-    for path in draw_figures(profile, read_parameters(), paper, RESULTS / profile):
+    papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+    for path in draw_figures(profile, read_parameters(), papers, RESULTS / profile):
         print(path.relative_to(REPOSITORY))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +20,8 @@ from pipelines.figures.style import GREY, SKY, VERMILLION, new_figure
 
 PIXELS_A_PERCENT = REFERENCE_SIZE / 100
 """Side, in pixels at 512×512, of the square that has a relative size of 1 %."""
+SIZE, BOXES = "relative size from, %", "boxes"
+"""Columns of the file of sizes."""
 
 
 def size_counts(split: CocoSplit) -> NDArray[np.int64]:
@@ -36,6 +40,25 @@ def size_counts(split: CocoSplit) -> NDArray[np.int64]:
         torch.tensor([sizes[a.image_id] for a in objects]),
     )
     return np.bincount(relative.long().numpy())
+
+
+def write_counts(path: Path, counts: NDArray[np.int64]) -> None:
+    """Write `size_counts`, one line a percent."""
+    pd.Series(counts, name=BOXES).to_csv(path, index_label=SIZE)
+
+
+def read_counts(path: Path) -> NDArray[np.int64]:
+    """What `write_counts` wrote.
+
+    Raises:
+        UserError: the file is missing, or holds no counts.
+    """
+    try:
+        table = pd.read_csv(path)
+        counts: NDArray[np.int64] = table[BOXES].to_numpy(np.int64)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path.name}: cannot be read: {error!r}; draw the figures again") from None
+    return counts
 
 
 def published_counts(figure1: Mapping[str, Any]) -> NDArray[np.int64]:

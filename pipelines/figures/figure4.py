@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +16,18 @@ def balance_weights(boxes: Mapping[str, int]) -> dict[str, float]:
     """Class weights that a data set asks for: its largest class over each class that has a box."""
     largest = max(boxes.values())
     return {name: largest / count for name, count in boxes.items() if count}
+
+
+def boxes_by_class(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Boxes of each class in all splits together.
+
+    Args:
+        manifest: that of a prepared data set.
+    """
+    boxes: Counter[str] = Counter()
+    for split in manifest["splits"].values():
+        boxes.update(split["boxes_per_class"])
+    return dict(boxes)
 
 
 def draw(boxes: Mapping[str, int], dataset: str, published: Mapping[str, int]) -> Figure:

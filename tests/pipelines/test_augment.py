@@ -92,6 +92,24 @@ def test_a_crop_keeps_boxes_around_what_is_drawn():
                 assert centre > 0
 
 
+def test_scale_enlarges_and_shrinks_by_up_to_two_times():
+    batches = AugmentedBatches(keep, split_of([[(20, 24, 16, 12)]]), spec(Augment.SCALE), CPU)
+    sides, whole = [], 0
+    for step in range(60):
+        pixels, matches = batches.batch(step, [0])
+        for boxes in matches[0][0].numpy():
+            drawn = np.argwhere((pixels[0, :, :, 0] > 20) & (pixels[0, :, :, 0] < 100))
+            top, left = drawn.min(axis=0)
+            bottom, right = drawn.max(axis=0) + 1
+            assert np.abs(boxes - [left, top, right, bottom]).max() <= 1.5
+            if left > 0 and right < SIZE and top > 0 and bottom < SIZE:
+                whole += 1
+                sides.append(boxes[2] - boxes[0])
+    assert whole > 30
+    assert 7 < min(sides) < 11
+    assert 25 < max(sides) < 33
+
+
 def test_light_changes_pixels_and_leaves_boxes():
     split = split_of(MOSAICS)
     pixels, matches = AugmentedBatches(keep, split, spec(Augment.LIGHT), CPU).batch(0, [0])

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import UserError
+from pipelines.hashing import file_sha256
 from pipelines.ledger import RECORD_FILES, ledger_row, take_in
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import RunSpec
+from pipelines.voc_ap import Definition, voc_map
 from tests.pipelines.test_scoring import random_case
 
 
@@ -25,6 +27,12 @@ def write_run(folder, spec, mark="", hash_=None):
         "code": {"code_hash": "abc"},
         "mark": mark,
     }
+    seal(folder, record)
+
+
+def seal(folder, record):
+    """Write run.json with the hashes of what stands beside it."""
+    record["files_sha256"] = {name: file_sha256(folder / name) for name in RECORD_FILES[1:]}
     (folder / "run.json").write_text(json.dumps(record))
 
 
@@ -50,11 +58,21 @@ def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
     write_run(folder, spec)
     records = match_records(*random_case(3))
     records.to_csv(folder / "matches.csv.gz", index=False)
+    seal(folder, json.loads((folder / "run.json").read_text()))
     row = ledger_row(folder)
     assert (row["row"], row["seed"], row["class_weights"]) == ("some-row", 3, "1/4/3.7")
     figures = score_records(pd.read_csv(folder / "matches.csv.gz")).figures
     assert (row["AP"], row["AR10"]) == (figures["AP"], figures["AR10"])
+    assert row["VOC07"] == voc_map(records, Definition.VOC07)
     assert row["AP_class 1"] == score_records(records).class_ap["class 1"]
+
+
+@pytest.mark.parametrize("name", RECORD_FILES[1:])
+def test_a_file_changed_after_the_run_is_refused(tmp_path, name):
+    write_run(tmp_path / "row-s0", RunSpec())
+    (tmp_path / "row-s0" / name).write_text("another")
+    with pytest.raises(UserError, match=f"{name}: was changed after the run"):
+        ledger_row(tmp_path / "row-s0")
 
 
 def test_a_specification_edited_after_the_run_is_refused(tmp_path):

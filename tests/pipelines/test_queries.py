@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
-from pipelines.queries import Study, departures, mean_a_score, trained_table
+from pipelines.departures import Paper
+from pipelines.queries import Study, class_columns, mean_a_score, trained_table
 from pipelines.scoring import match_records
-from pipelines.spec import Precision, RunSpec, Schedule
+from pipelines.spec import RunSpec
+from pipelines.voc_ap import Definition, voc_ap
 from tests.pipelines.test_scoring import random_case
 
 PAPER = {
@@ -38,16 +40,16 @@ def study(tmp_path):
 
 
 def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
-    table = trained_table(PAPER, study).set_index("sampler")
+    table = trained_table(Paper.SSD, PAPER, study).set_index("sampler")
     # mean 32; deviation sqrt((4 + 4) / 1) = 2.83
     assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
     assert table.loc["dns", "AP, paper"] == "33.2 ± 1.9, best 37.3"
-    assert (table.loc["dns", "n"], table.loc["1:1", "n"]) == (2, 0)
+    assert (table.loc["dns", "n"], table.loc["1:1", "n"]) == ("2", "0")
     assert table.loc["1:1", "AP50"] == "no run"
 
 
 def test_differences_are_to_the_reference_row(study):
-    table = trained_table(PAPER, study).set_index("sampler")
+    table = trained_table(Paper.SSD, PAPER, study).set_index("sampler")
     assert table.loc["basic", "ΔAP [95 %]"] == "reference"
     assert table.loc["1:1", "ΔAP [95 %]"] == "—"
     point = {row: study.samples(row) for row in ("dns", "plain")}
@@ -55,18 +57,28 @@ def test_differences_are_to_the_reference_row(study):
     assert str(table.loc["dns", "ΔAP [95 %]"]).startswith(f"{mean:+.1f} [")
 
 
-def test_departures_name_what_differs_and_no_more():
-    paper = RunSpec(
-        dataset="tomatod", input_size=512, init="torchvision", learning_rate=1e-4,
-        schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
-    )  # fmt: skip
-    assert departures(paper) == []
-    assert departures(RunSpec()) == [
-        "data", "input size", "first weights", "optimiser", "images seen", "precision",
-    ]  # fmt: skip
-
-
 def test_the_a_score_is_in_pixels_of_the_run_s_own_input():
     # Table 2 of the paper at 512; at 256 the anchors are half as large, the fields are not.
     assert mean_a_score(RunSpec(input_size=512)) == pytest.approx(2.32, abs=0.01)
     assert mean_a_score(RunSpec(input_size=256)) == pytest.approx(4.63, abs=0.01)
+
+
+def test_a_row_that_the_paper_only_cites_has_its_value_and_no_run(study):
+    cited = {"YOLO": {"AP": 30}, "ours": {"row": "plain"}}
+    table = trained_table(Paper.LAPNET, {**PAPER, "rows": cited}, study).set_index("sampler")
+    assert table.loc["YOLO", "AP, paper"] == "30"
+    assert (
+        list(table.loc["YOLO", ["AP", "n", "ΔAP [95 %]", "differs from the paper in"]]) == [""] * 4
+    )
+    assert table.loc["ours", "n"] == "2"
+
+
+def test_class_columns_are_voc_s_ap_of_each_class_over_the_runs(study):
+    study.ledger[["AP_class 1", "AP_class 2"]] = 0.0
+    table = {"classes": ["class 2"], "rows": {"a": {"row": "dns", "per_class": [71.5]}, "b": {}}}
+    columns = class_columns(table, study)
+    assert list(columns) == ["class 1", "class 2, paper", "class 2"]
+    values = [voc_ap(study.matches(f"dns-s{i}"), "class 1", Definition.VOC07) for i in (0, 1)]
+    assert str(columns.loc[0, "class 1"]).startswith(f"{sum(values) / 2:.1f} ±")
+    assert columns.loc[0, "class 2, paper"] == "71.5"
+    assert list(columns.loc[1]) == ["", "", ""]

@@ -82,14 +82,14 @@ def test_a_batch_may_be_larger_than_the_set():
 
 def test_learning_rate_by_hand():
     step = dataclasses.replace(SPEC, iterations=100, schedule=Schedule.STEP, learning_rate=1.0)
-    rates = [learning_rate(step, s) for s in (0, 49, 50, 89, 90)]
+    rates = [learning_rate(step, s, 1.0) for s in (0, 49, 50, 89, 90)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
     cosine = dataclasses.replace(step, schedule=Schedule.COSINE, warmup=4)
-    assert [learning_rate(cosine, s) for s in (0, 3)] == pytest.approx([0.2, 0.8])
-    assert learning_rate(cosine, 50) == pytest.approx(0.5)
-    assert learning_rate(cosine, 75) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
+    assert [learning_rate(cosine, s, 1.0) for s in (0, 3)] == pytest.approx([0.2, 0.8])
+    assert learning_rate(cosine, 50, 1.0) == pytest.approx(0.5)
+    assert learning_rate(cosine, 75, 1.0) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
     polynomial = dataclasses.replace(step, schedule=Schedule.POLYNOMIAL)
-    assert learning_rate(polynomial, 75) == pytest.approx(0.25**0.9)
+    assert learning_rate(polynomial, 75, 1.0) == pytest.approx(0.25**0.9)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,16 @@ def test_lapnet_s_learned_weights_stay_without_a_gradient(optimiser, decayed):
     # Moved by 0.1 in the one step that had a gradient, in neither optimiser by what came before.
     assert grids.tolist() == pytest.approx([0.9, 1])
     assert float(layer.weight.detach()) == pytest.approx(before * decayed)
+
+
+def test_lapnet_s_learned_weights_go_by_their_own_rate():
+    detector = torch.nn.Sequential(Weights(2, Balance.LEARNED), torch.nn.Linear(1, 1))
+    spec = dataclasses.replace(
+        SPEC, iterations=10, warmup=0, learning_rate=0.1, weights_learning_rate=0.3
+    )
+    assert [group["lr"] for group in make_optimizer(detector, spec).param_groups] == [0.1, 0.3]
+    alike = dataclasses.replace(spec, weights_learning_rate=None)
+    assert [group["lr"] for group in make_optimizer(detector, alike).param_groups] == [0.1, 0.1]
 
 
 def test_batches_are_channels_last_views():

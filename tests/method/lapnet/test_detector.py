@@ -63,6 +63,19 @@ def test_offsets_of_nought_predict_the_anchors_themselves():
     assert boxes.tolist() == [[-4, -4, 12, 12], [-4, -4, 28, 28]]
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_sure_logits_of_the_assigned_anchors_alone_cost_nothing(order):
+    detector = make(ambiguity=False, balance=Balance.ONE)
+    match = detector.match(BOXES, LABELS)
+    logits = torch.full((2, 6, 8, 8), -30.0)
+    logits.view(2, -1)[1, match.anchors] = 30
+    nothing = detector.match(BOXES[:0], LABELS[:0])
+    offsets = torch.zeros((2, 24, 8, 8)).contiguous(memory_format=order)
+    maps = logits.contiguous(memory_format=order), offsets
+    assert float(detector.losses_of(*maps, [nothing, match]).terms["classification"]) < 1e-9
+    assert float(detector.losses_of(*maps, [match, nothing]).terms["classification"]) > 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", Backbone)
 @pytest.mark.parametrize("size", [512, 608])

@@ -29,7 +29,7 @@ def clusters_of(overlap, labels):
 def distance_of(objects):
     boxes = torch.tensor([box for box, _ in objects])
     centres = cell_centres(*CELLS, STRIDE)
-    return torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, centres).repeat(1, SHAPES.shape[1])
+    return torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, centres)
 
 
 def overlap_of(objects):
@@ -109,3 +109,10 @@ def test_an_object_that_overlaps_no_anchor_gets_the_nearest():
     mask = clusters(overlap, torch.zeros(2, dtype=torch.int64), distance)
     assert mask.tolist() == [[True, False, False], [False, False, True]]
     assert normalised_overlap(overlap, mask).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_a_distance_to_the_cells_is_that_to_the_anchors_of_every_shape():
+    # Two shapes on two cells; the second object overlaps nothing, the first has its best on cell 0.
+    overlap = torch.tensor([[0.9, 0.1, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    mask = clusters(overlap, torch.zeros(2, dtype=torch.int64), torch.tensor([[1.0, 9], [2, 6]]))
+    assert mask.tolist() == [[True, True, False, False], [False, False, True, False]]

@@ -1,5 +1,7 @@
+import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from pipelines.errors import UserError
 
 LABORO = data_root() / "laboro_tomato"
 NWPU = data_root() / "nwpu_vhr10"
+COCO_MINI = data_root() / "coco_mini"
+needs_coco_mini = pytest.mark.skipif(not COCO_MINI.is_dir(), reason=f"no {COCO_MINI}")
 needs_nwpu = pytest.mark.skipif(not NWPU.is_dir(), reason=f"no {NWPU}")
 needs_laboro = pytest.mark.skipif(not LABORO.is_dir(), reason=f"no {LABORO}")
 
@@ -42,9 +46,10 @@ def file_names(source: ImageSource) -> set[str]:
 def test_unknown_name_lists_the_right_ones():
     with pytest.raises(
         UserError,
-        match=r"data set 'coco'; give one of scenes, aerial, laboro-mosaics, laboro, nwpu, or",
+        match=r"data set 'imagenet'; give one of scenes, aerial, laboro-mosaics, laboro, nwpu, "
+        "voc, coco, coco-mini, or",
     ):
-        open_dataset(DatasetSpec("coco"))
+        open_dataset(DatasetSpec("imagenet"))
 
 
 @pytest.mark.parametrize("path", ["no/such", "./such", "/such", "~/no-such-folder"])
@@ -59,6 +64,9 @@ def test_missing_path(path):
         ("laboro", "laboro_tomato", "scenes"),
         ("laboro-mosaics", "laboro_tomato", "scenes"),
         ("nwpu", "nwpu_vhr10", "aerial"),
+        ("voc", "VOCdevkit", "scenes"),
+        ("coco", "coco", "scenes"),
+        ("coco-mini", "coco_mini", "scenes"),
     ],
 )
 @pytest.mark.parametrize("by", ["parameter", "variable"])
@@ -180,6 +188,74 @@ def test_broken_boxes_are_dropped_on_request(write_set):
     sources = open_dataset(spec, report=reports.append)
     assert len(sources["train"].split.annotations) == 3
     assert reports == [f"{file}: dropped 1 broken boxes: 1 without area"]
+
+
+def as_coco_ships(root: Path) -> None:
+    """Move the images out of images/, to train2017/ and val2017/ beside annotations/."""
+    for split in ("train2017", "val2017"):
+        (root / split).mkdir()
+        for file in (root / "images").glob(f"instances_{split}-*"):
+            file.rename(root / split / file.name)
+    (root / "images").rmdir()
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_coco_with_its_images_in_one_folder_or_as_it_ships(write_set, unpacked):
+    root = write_set(instances_train2017=20, instances_val2017=5)
+    if unpacked:
+        as_coco_ships(root)
+    else:
+        (root / "train2017").mkdir()  # images/ goes before it
+    sources = open_dataset(DatasetSpec("coco", root=str(root.parent)))
+    assert sizes(sources) == {"train": 20, "test": 5}, "nothing is held out of COCO"
+    assert all(source.image(0).shape == (8, 8, 3) for source in sources.values())
+
+
+def test_equal_names_in_two_image_folders_are_not_the_same_image(write_set):
+    root = write_set(train=4, test=2)
+    (root / "images").rename(root / "train")
+    shutil.copytree(root / "train", root / "test")
+    shutil.copy(root / "annotations" / "train.json", root / "annotations" / "test.json")
+    reports: list[str] = []
+    assert sizes(open_dataset(DatasetSpec(str(root)), report=reports.append))["test"] == 4
+    assert not reports
+
+
+def test_coco_opens_though_train2017_has_two_boxes_without_height(write_set):
+    root = write_set(instances_train2017=20, instances_val2017=5)
+    file = root / "annotations" / "instances_train2017.json"
+    file.write_text(file.read_text().replace("[1, 1, 4, 4]", "[1, 1, 4, 0.0]", 2))
+    reports: list[str] = []
+    open_dataset(DatasetSpec("coco", root=str(root.parent)), report=reports.append)
+    assert reports == [f"{file}: dropped 2 broken boxes: 2 without area"]
+    with pytest.raises(UserError, match=r"annotation id 1 .* no area"):
+        open_dataset(DatasetSpec(str(root)))
+
+
+def test_crowd_regions_are_kept_for_evaluation_and_not_trained_on(write_set, tmp_path):
+    root = write_set(instances_train2017=4, instances_val2017=2)
+    for file in (root / "annotations").iterdir():
+        content = json.loads(file.read_text())
+        crowd = {"id": 9, "image_id": 0, "category_id": 1, "bbox": [0, 0, 8, 6], "iscrowd": 1}
+        content["annotations"].append(crowd)
+        file.write_text(json.dumps(content))
+    spec = DatasetSpec("coco", root=str(root.parent), validation_fraction=0)
+    prepare(open_dataset(spec), tmp_path / "p", 16, progress=False)
+    for name in ("train", "test"):
+        split = load_prepared(tmp_path / "p", name)
+        (crowd_region,) = [a for a in split.coco.annotations if a.iscrowd]
+        assert (crowd_region.bbox, crowd_region.area) == ((0, 0, 8, 6), 48)
+        assert split.boxes(0).tolist() == [[2, 2, 10, 10]]
+
+
+def test_a_validation_split_of_crowd_regions_alone_is_refused(write_set):
+    root = write_set(train=2, test=1)
+    file = root / "annotations" / "train.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0]["iscrowd"] = 1
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="2 train images are too few to take a val split"):
+        open_dataset(DatasetSpec(str(root), validation_fraction=0.5))
 
 
 # ---- drawn data
@@ -315,3 +391,16 @@ def test_nwpu_has_its_published_classes_and_no_faults():
     assert not reports
     parts = open_dataset(DatasetSpec("nwpu", root=str(NWPU.parent)), report=ignore)
     assert sizes(parts) == {"train": 442, "val": 78, "test": 130}
+
+
+@needs_coco_mini
+def test_coco_mini_has_its_published_counts_in_cocos_eighty_classes():
+    reports: list[str] = []
+    spec = DatasetSpec("coco-mini", root=str(COCO_MINI.parent), validation_fraction=0)
+    sources = open_dataset(spec, report=reports.append)
+    assert sizes(sources) == {"train": 128, "test": 128}
+    assert [len(source.split.annotations) for source in sources.values()] == [929, 898]
+    categories = sources["train"].split.categories
+    assert len(categories) == 80
+    assert (categories[0].name, categories[-1].id) == ("person", 90)
+    assert all("clipped" in report for report in reports)
