@@ -1,0 +1,1 @@
+"""Committed runs trained again, and compared with what was committed."""

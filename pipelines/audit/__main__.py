@@ -1,0 +1,198 @@
+"""Train committed runs again and compare: `python -m pipelines.audit PROFILE --runs 3`.
+
+A run of the class `bitwise` agrees if its detections, its history, its match records and COCO's
+twelve figures come out equal. One of the class `statistical` agrees if AP and AP50 fall within
+`expected_interval`. Where a run disagrees, the report says what is different from then: code,
+packages, machine, data, first weights, or a file changed since.
+
+The exit code is 0 if as many runs agree as were asked for, 1 if not, 2 for bad input. The report is
+printed, and results/ stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from pipelines.audit.comparison import RunFolder, differences, explain, within_intervals
+from pipelines.data.prepared import load_prepared
+from pipelines.detectors import agreement, build_detector, weights_fingerprint
+from pipelines.errors import UserError, run_cli
+from pipelines.plan import RESULTS
+from pipelines.prepare import ensure_prepared
+from pipelines.runtime import tune_allocator
+from pipelines.spec import RunSpec
+from pipelines.train import run
+from pipelines.train_tf import tensorflow_errors
+from pipelines.trainer import to_batch
+
+
+class Verdict(StrEnum):
+    """What an audit says of a run."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    NOT_HERE = "cannot be audited here"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One run's line in the report; AP in percent, NaN where there is none."""
+
+    run: str
+    promise: str
+    """`bitwise` or `statistical`."""
+    verdict: Verdict
+    reason: str = ""
+    committed_ap: float = float("nan")
+    new_ap: float = float("nan")
+
+
+def committed_runs(runs: Path, names: Sequence[str] = ()) -> list[str]:
+    """The named runs in a study's `runs` folder, each once; all of them, in order, without names.
+
+    Raises:
+        UserError: one is not there, or none at all.
+    """
+    there = sorted(path.parent.name for path in runs.glob("*/run.json"))
+    if not there:
+        studies = ", ".join(sorted({p.parts[-4] for p in RESULTS.glob("*/runs/*/run.json")}))
+        raise UserError(f"{runs.parent.name}: no committed runs; there are those of {studies}")
+    if unknown := [name for name in names if name not in there]:
+        raise UserError(f"no run {unknown[0]!r}; there are {', '.join(there)}")
+    return list(dict.fromkeys(names or there))
+
+
+def audit(runs: Path, order: Iterable[str], wanted: int, place: Path) -> Iterator[Finding]:
+    """Train runs again, one after another, until `wanted` of them are compared.
+
+    Args:
+        runs: the study's committed runs.
+        order: their names, those beyond `wanted` to be taken where one cannot be audited here.
+        wanted: how many.
+        place: where the new run folders go, as `audit-NAME`.
+    """
+    compared = 0
+    for name in order:
+        if compared == wanted:
+            return
+        finding = _audit_named(runs, name, place, f"run {compared + 1} of {wanted}: {name}")
+        print(f"{name}: {finding.verdict}", file=sys.stderr, flush=True)
+        compared += finding.verdict is not Verdict.NOT_HERE
+        yield finding
+
+
+def _audit_named(runs: Path, name: str, place: Path, title: str) -> Finding:
+    try:
+        committed = RunFolder.read(runs / name)
+    except UserError as error:
+        return Finding(name, "", Verdict.DISAGREES, str(error))
+    duration = timedelta(seconds=round(committed.record["cost"]["training_seconds"]))
+    print(f"{title}, trained in {duration} then", file=sys.stderr, flush=True)
+    promise = agreement(committed.spec.detector)
+    ap = committed.figures["AP"]
+    try:
+        check_at_hand(committed.spec)
+    except UserError as error:
+        return Finding(name, promise, Verdict.NOT_HERE, str(error), ap)
+    try:
+        new = train_again(committed, place / f"audit-{name}")
+    except UserError as error:
+        return Finding(name, promise, Verdict.DISAGREES, f"now it does not train: {error}", ap)
+    if promise == "bitwise":
+        differing = differences(committed, new)
+        agrees, reason = not differing, ", ".join(differing)
+    else:
+        agrees, reason = within_intervals(runs, committed, new)
+    if agrees:
+        return Finding(name, promise, Verdict.AGREES, reason, ap, new.figures["AP"])
+    reason += f": {explain(committed, new)}"
+    return Finding(name, promise, Verdict.DISAGREES, reason, ap, new.figures["AP"])
+
+
+def check_at_hand(spec: RunSpec) -> None:
+    """Make the data ready and build the detector once.
+
+    Raises:
+        UserError: the data set, the first weights or the detector's library is not here.
+    """
+    with tensorflow_errors():
+        training = load_prepared(ensure_prepared(spec.dataset, spec.input_size), "train")
+        weights_fingerprint(spec.init)
+        calibration = to_batch(training.images[:1], torch.device("cpu"))
+        build_detector(spec, len(training.class_names), calibration)
+
+
+def train_again(committed: RunFolder, folder: Path) -> RunFolder:
+    """Train a run from its specification.
+
+    The checkpoint bears the folder's name: of another name than the run's, an interrupted audit is
+    taken up again, and the study's own training is left alone.
+    """
+    threads = torch.get_num_threads()
+    try:
+        run(committed.spec, folder)
+    finally:
+        torch.set_num_threads(threads)
+    return RunFolder.read(folder)
+
+
+def report(findings: Sequence[Finding]) -> str:
+    """The findings as a table in Markdown, and the number of each verdict."""
+    columns = ["run", "class", "verdict", "AP, committed", "AP, new", "reason"]
+    rows = [
+        (f.run, f.promise, f.verdict, *(f"{ap:.2f}" for ap in (f.committed_ap, f.new_ap)), f.reason)
+        for f in findings
+    ]
+    table = pd.DataFrame(rows, columns=columns).replace("nan", "—")
+    counts = ", ".join(f"{sum(f.verdict is v for f in findings)} {v}" for v in Verdict)
+    return (
+        f"{table.to_markdown(index=False, disable_numparse=True)}\n\nRuns by verdict: {counts}.\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("profile", nargs="?", default="quick", help="of params.yaml (%(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--runs", type=int, default=3, metavar="N", help="how many (%(default)s)")
+    which.add_argument("--names", nargs="+", metavar="RUN", help="these, and none at random")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the choice (%(default)s, so that two people who name none audit the same runs)",
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the new runs there")
+    arguments = parser.parse_args()
+    runs = RESULTS / arguments.profile / "runs"
+    order = committed_runs(runs, arguments.names or ())
+    wanted = len(order) if arguments.names else arguments.runs
+    if not 1 <= wanted <= len(order):
+        raise UserError(f"--runs must be 1 to {len(order)}, not {wanted}")
+    if not arguments.names:
+        random.Random(arguments.seed).shuffle(order)
+    if arguments.keep and arguments.keep.exists() and not arguments.keep.is_dir():
+        raise UserError(f"--keep: {arguments.keep} is not a folder")
+    with nullcontext(arguments.keep) if arguments.keep else tempfile.TemporaryDirectory() as place:
+        findings = list(audit(runs, order, wanted, Path(place)))
+    print(report(findings))
+    sys.exit(0 if sum(f.verdict is Verdict.AGREES for f in findings) == wanted else 1)
+
+
+if __name__ == "__main__":
+    tune_allocator()
+    run_cli(main)
