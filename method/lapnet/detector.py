@@ -137,15 +137,27 @@ class LapNet(TrainableDetector[Assigned]):
         return self.network((images - self.mean) / self.std)
 
     @torch.no_grad()
-    def match(self, boxes: Tensor, labels: Tensor) -> Assigned:
-        """Assign anchors to the objects of one image; labels are in 1…C.
+    def assign(self, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Objects and the anchors of their classes: IoU, and which anchors are whose.
 
-        Holds at most 64 bytes for each object and anchor of a class: N·A·H·W of them.
+        Holds at most 64 bytes for each of the N·A·H·W pairs.
+
+        Args:
+            boxes: N×4, `xyxy`, input pixels.
+            labels: N int64 in 1…C.
+
+        Returns:
+            N×(A·H·W) IoU, and a mask of the same shape.
         """
         shapes = self.shapes[labels - 1]
         overlap = grid_overlap(boxes, shapes, (self.cells, self.cells), STRIDE).flatten(1)
         distance = torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, self.centres)
-        mask = clusters(overlap, labels, distance)
+        return overlap, clusters(overlap, labels, distance)
+
+    @torch.no_grad()
+    def match(self, boxes: Tensor, labels: Tensor) -> Assigned:
+        """Assign anchors to the objects of one image; labels are in 1…C."""
+        overlap, mask = self.assign(boxes, labels)
         if self.config.overlap is Overlap.PONO:
             overlap = normalised_overlap(overlap, mask)
         objects, places = torch.nonzero(mask & (overlap > THRESHOLD), as_tuple=True)
@@ -165,9 +177,7 @@ class LapNet(TrainableDetector[Assigned]):
         logits = _by_cell(logits).float()
         image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
         anchors = torch.cat([m.anchors for m in matches])
-        predicted = paired_iou(
-            self._decoded(offsets, image, anchors), torch.cat([m.boxes for m in matches])
-        )
+        predicted = self.predicted_overlap(offsets, matches)
         positive = positive_labels(
             torch.cat([m.overlap for m in matches]), predicted, ambiguity=self.config.ambiguity
         )
@@ -185,6 +195,20 @@ class LapNet(TrainableDetector[Assigned]):
             self.weights(sums),
             counts={"positives": positive.sum(), "located": sums.located},
         )
+
+    def predicted_overlap(self, offsets: Tensor, matches: Sequence[Assigned]) -> Tensor:
+        """Ô: IoU of the box predicted from each assigned anchor with its object.
+
+        Args:
+            offsets: of `forward`.
+            matches: of each image of the batch.
+
+        Returns:
+            P, the anchors of all images in turn.
+        """
+        image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
+        predicted = self._decoded(offsets, image, torch.cat([m.anchors for m in matches]))
+        return paired_iou(predicted, torch.cat([m.boxes for m in matches]))
 
     def _decoded(self, offsets: Tensor, image: Tensor, anchors: Tensor) -> Tensor:
         """P×4 boxes of some anchors (P image numbers, P numbers among the C·A·H·W anchors)."""

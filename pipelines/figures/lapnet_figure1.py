@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from pipelines.errors import note
 from pipelines.figures.style import (
@@ -26,6 +25,7 @@ from pipelines.figures.style import (
     VERMILLION,
     YELLOW,
     new_figure,
+    scale_logarithmically,
 )
 from pipelines.queries import Study
 from pipelines.spec import DetectorName, Precision
@@ -127,14 +127,6 @@ def _explain(points: Sequence[Point]) -> str:
     if any(len(point.ap) > 1 for point in points):
         marks.append("Lines: from the lowest run to the highest.")
     return " ".join(marks)
-
-
-def scale_logarithmically(axes: Axes) -> None:
-    """Make the x axis logarithmic, with plain numbers at 1, 2 and 5."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _looks(points: Sequence[Point]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from method.lapnet.detector import LapNet, LapNetConfig
 from method.lapnet.network import STRIDE
-from method.lapnet.overlap import clusters, grid_overlap, normalised_overlap
+from method.lapnet.overlap import normalised_overlap
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import note
 from pipelines.figures.close_up import View, outline, shared_areas, show_image
@@ -84,11 +84,9 @@ def _overlapping_pairs(split: PreparedSplit) -> Iterator[tuple[int, list[int]]]:
 def _scene(split: PreparedSplit, detector: LapNet, index: int, pair: list[int]) -> Scene | None:
     """What is between the two objects; None if their best anchors differ in shape."""
     boxes, labels = torch.from_numpy(split.boxes(index)), torch.from_numpy(split.labels(index))
-    shapes, cells = detector.shapes[labels - 1], detector.cells
-    overlap = grid_overlap(boxes, shapes, (cells, cells), STRIDE).flatten(1)
-    distance = torch.cdist((boxes[:, :2] + boxes[:, 2:]) / 2, detector.centres)
-    mask = clusters(overlap, labels, distance)
-    of_shapes = (len(boxes), shapes.shape[1], cells, cells)
+    overlap, mask = detector.assign(boxes, labels)
+    cells = detector.cells
+    of_shapes = (len(boxes), detector.config.anchors_a_class, cells, cells)
     pono = normalised_overlap(overlap, mask).view(of_shapes)[pair]
     common = (pono == 1).flatten(2).any(dim=2).all(dim=0).nonzero().flatten()
     if not len(common):

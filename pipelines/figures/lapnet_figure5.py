@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
 
-from method.lapnet.detector import Assigned, LapNet
-from method.lapnet.losses import THRESHOLD, paired_iou, positive_labels
+from method.lapnet.detector import LapNet
+from method.lapnet.losses import THRESHOLD, positive_labels
 from method.lapnet.network import STRIDE
 from pipelines.data.prepared import PreparedSplit
 from pipelines.detectors import build_detector
@@ -157,17 +156,11 @@ def _anchors(
     assigned = detector.match(
         torch.from_numpy(split.boxes(index)), torch.from_numpy(split.labels(index))
     )
-    predicted = _predicted_overlap(detector, pixels, assigned)
+    _, offsets = detector(pixels)
+    predicted = detector.predicted_overlap(offsets, [assigned])
     positive = positive_labels(assigned.overlap, predicted, ambiguity=True)
     grids, cells = assigned.anchors // detector.cells**2, assigned.anchors % detector.cells**2
     shapes = detector.config.anchors_a_class
     mine = grids // shapes == label - 1
     centres = detector.centres[cells]
     return centres[mine].numpy(), (grids % shapes)[mine].numpy(), positive[mine].numpy()
-
-
-def _predicted_overlap(detector: LapNet, pixels: Tensor, assigned: Assigned) -> Tensor:
-    """Ô of the assigned anchors of the only image of a batch."""
-    _, offsets = detector(pixels)
-    first = torch.zeros_like(assigned.anchors)
-    return paired_iou(detector._decoded(offsets, first, assigned.anchors), assigned.boxes)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipelines.errors import note
-from pipelines.figures.lapnet_figure1 import scale_logarithmically
-from pipelines.figures.style import BLUE, VERMILLION, new_figure
+from pipelines.figures.style import BLUE, VERMILLION, new_figure, scale_logarithmically
 
 TASKS = {"localisation": "Localisation", "classification": "Classification"}
 

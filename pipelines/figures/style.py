@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 BLUE, ORANGE, VERMILLION = "#0072B2", "#E69F00", "#D55E00"
 SKY, YELLOW, PINK, GREEN = "#56B4E9", "#F0E442", "#CC79A7", "#009E73"
@@ -47,6 +49,14 @@ def styled() -> AbstractContextManager[None]:
 def new_figure(height: float) -> Figure:
     """An empty figure of a README's width and of `height` inches."""
     return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def scale_logarithmically(axes: Axes) -> None:
+    """Make the x axis logarithmic, with plain numbers at 1, 2 and 5."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, folder: Path, name: str, *kinds: str) -> None:
