@@ -146,9 +146,9 @@ def explain_departures(paper: Paper) -> str:
     """What stands behind the numbers in a table."""
     return (
         f"The numbers are explained in `deviations.md`. {_REMARK[paper]}Δ is the mean difference "
-        "to the reference row over the seeds both have; its 95 % interval comes from drawing test "
-        "images and seeds anew. With n = 1 it knows nothing of the spread between seeds, and a "
-        "difference within it says nothing."
+        "to the reference row over the seeds both have. Its 95 % interval comes from drawing test "
+        "images anew and from the spread between seeds, which n = 1 borrows from the rows with "
+        "several seeds, if there are any. A difference whose interval holds 0 says nothing."
     )
 
 

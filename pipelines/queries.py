@@ -24,10 +24,12 @@ from pipelines.spec import RunSpec
 from pipelines.statistics import (
     METRICS,
     RunSamples,
+    Spread,
     average_seeds,
     describe_difference,
-    paired_difference,
+    pooled_spread,
     resample_run,
+    widened_difference,
 )
 from pipelines.voc_ap import Definition, voc_ap
 
@@ -78,6 +80,10 @@ class Study:
             int(seed): _resampled(self.folder / "runs" / name / "matches.csv.gz")
             for name, seed in zip(runs["run"], runs["seed"], strict=True)
         }
+
+    def seed_spread(self, metric: str) -> Spread | None:
+        """How far a figure's seeds lie apart, over all rows of the study that have several."""
+        return pooled_spread([own[metric].tolist() for _, own in self.ledger.groupby("row")])
 
     def matches(self, run: str) -> pd.DataFrame:
         """The match records of a run."""
@@ -162,7 +168,9 @@ def _difference(study: Study, row: str | None, reference: str, metric: str) -> s
     if row is None:
         return ""
     return describe_difference(
-        paired_difference(study.samples(row), study.samples(reference), metric)
+        widened_difference(
+            study.samples(row), study.samples(reference), metric, study.seed_spread(metric)
+        )
     )
 
 

@@ -44,6 +44,30 @@ class RunSamples:
     """Metric to `REPLICATES` values, in the same order of replicates for every run."""
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviation of a figure between seeds, pooled over rows that have several."""
+
+    deviation: float
+    freedom: int
+    """Runs less rows behind it."""
+
+    @property
+    def of_difference(self) -> Spread:
+        """Of the difference of two rows, as if their seeds had nothing in common."""
+        return Spread(math.sqrt(2) * self.deviation, self.freedom)
+
+
+def pooled_spread(rows: Sequence[Sequence[float]]) -> Spread | None:
+    """The spread within rows of values, those of one value left out; None where all are."""
+    several = [np.asarray(values, float) for values in rows if len(values) > 1]
+    freedom = sum(len(values) - 1 for values in several)
+    if not freedom:
+        return None
+    squares = sum(float(values.var()) * len(values) for values in several)
+    return Spread(math.sqrt(squares / freedom), freedom)
+
+
 def image_weights(images: int, replicates: int = REPLICATES) -> NDArray[np.int64]:
     """How often each replicate draws each image: replicates×images, every row adding up to images.
 
@@ -137,18 +161,25 @@ def paired_difference(
 
 
 def widened_difference(
-    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
+    row: Mapping[int, RunSamples],
+    reference: Mapping[int, RunSamples],
+    metric: str,
+    spread: Spread | None = None,
 ) -> Interval | None:
-    """`paired_difference` with Student's t for few seeds; its very interval where there is one.
+    """`paired_difference` with Student's t for few seeds.
 
     Percentiles of two or three redrawn seeds know too little of their spread: the bootstrap's
-    interval then covers less often than it says, this one about as often.
+    interval then covers less often than it says, this one about as often. One shared seed borrows
+    `spread`, that of a figure in the rows that have several; without it the interval knows the
+    test images alone.
     """
     paired = _pair(row, reference, metric)
-    return _widened(*paired) if paired else None
+    return _widened(*paired, spread.of_difference if spread else None) if paired else None
 
 
-def mean_interval(row: Mapping[int, RunSamples], metric: str) -> Interval | None:
+def mean_interval(
+    row: Mapping[int, RunSamples], metric: str, spread: Spread | None = None
+) -> Interval | None:
     """Mean of a row's runs, its interval like that of `widened_difference`; None without runs."""
     if not row:
         return None
@@ -156,6 +187,7 @@ def mean_interval(row: Mapping[int, RunSamples], metric: str) -> Interval | None
     return _widened(
         np.array([run.point[metric] for run in runs]),
         np.stack([run.replicates[metric] for run in runs]),
+        spread,
     )
 
 
@@ -199,17 +231,20 @@ def _interval(point: Samples, samples: Samples) -> Interval:
     return Interval(float(point.mean()), float(low), float(high))
 
 
-def _widened(point: Samples, samples: Samples) -> Interval:
+def _widened(point: Samples, samples: Samples, borrowed: Spread | None) -> Interval:
     """Interval by Student's t, its degrees of freedom by Welch and Satterthwaite.
 
     The images' part of the variance has as good as endless ones, the seeds' one less than seeds.
     """
     n, mean = len(point), float(point.mean())
-    if n == 1:
+    if n == 1 and borrowed is None:
         return _interval(point, samples)
-    of_seeds = point.var(ddof=1) / n
+    if n == 1 and borrowed is not None:
+        of_seeds, few = borrowed.deviation**2, borrowed.freedom
+    else:
+        of_seeds, few = float(point.var(ddof=1)) / n, n - 1
     variance = samples.mean(axis=0).var(ddof=1) + of_seeds
-    freedom = (n - 1) * (variance / of_seeds) ** 2 if of_seeds else math.inf
+    freedom = few * (variance / of_seeds) ** 2 if of_seeds else math.inf
     half = float(stats.t.ppf(0.975, freedom) * math.sqrt(variance))
     return Interval(mean, mean - half, mean + half)
 

@@ -1,5 +1,7 @@
 """Resampled figures against pycocotools on repeated images; intervals against closed forms."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +9,18 @@ import pytest
 from pipelines.scoring import match_records, score_records
 from pipelines.statistics import (
     RunSamples,
+    Spread,
     average_seeds,
     describe_difference,
     image_weights,
+    mean_interval,
     paired_difference,
+    pooled_spread,
+    probability_better,
     resample_run,
+    seed_differences,
     weighted_ap,
+    widened_difference,
 )
 from tests.pipelines.test_scoring import pycocotools_figures, random_case
 
@@ -119,3 +127,111 @@ def test_the_difference_is_written_with_its_interval():
     frame = pd.Series([0.0])
     difference = paired_difference({0: samples(4.25, frame + 4.25)}, {0: samples(0.0, frame)}, "AP")
     assert describe_difference(difference) == "+4.2 [+4.2, +4.2]"
+
+
+def two_rows(generator, seeds, spread, weights):
+    """A row and its reference of equal worth, on images of unequal difficulty, by lucky seeds."""
+    images = weights.shape[1]
+    gains = generator.normal(0, 1, images) + generator.normal(0, spread, (seeds, 1))
+    gains += generator.normal(0, 0.5, (seeds, images))
+    row = {s: samples(own.mean(), weights @ own / images) for s, own in enumerate(gains)}
+    return row, {s: samples(0.0, np.zeros(len(weights))) for s in range(seeds)}
+
+
+@pytest.mark.parametrize(("seeds", "spread"), [(3, 0.5), (5, 0.5), (5, 0.15), (15, 0.5)])
+def test_the_widened_interval_covers_at_its_nominal_rate(seeds, spread):
+    generator, weights = np.random.default_rng(seeds), image_weights(40, 200)
+    pairs = [two_rows(generator, seeds, spread, weights) for _ in range(400)]
+    intervals = [widened_difference(row, reference, "AP") for row, reference in pairs]
+    covered = np.mean([i is not None and i.low <= 0 <= i.high for i in intervals])
+    # Three standard errors of 400 trials.
+    assert covered == pytest.approx(0.95, abs=0.033)
+
+
+def test_percentiles_of_one_seed_cover_what_images_alone_decide():
+    weights = image_weights(100)
+    covered = 0
+    for gains in np.random.default_rng(7).normal(0, 1, (600, 100)):
+        row = {0: samples(gains.mean(), weights @ gains / 100)}
+        interval = paired_difference(row, {0: samples(0.0, np.zeros(len(weights)))}, "AP")
+        covered += interval is not None and interval.low <= 0 <= interval.high
+    assert covered / 600 == pytest.approx(0.95, abs=0.03)
+
+
+def test_percentiles_of_few_seeds_cover_too_seldom():
+    generator, weights = np.random.default_rng(8), image_weights(40, 200)
+    pairs = [two_rows(generator, 2, 0.5, weights) for _ in range(400)]
+    intervals = [paired_difference(row, reference, "AP") for row, reference in pairs]
+    assert np.mean([i is not None and i.low <= 0 <= i.high for i in intervals]) < 0.9
+
+
+def test_one_seed_s_percentiles_miss_the_spread_between_seeds():
+    generator, weights = np.random.default_rng(3), image_weights(40, 200)
+    pairs = [two_rows(generator, 1, 0.5, weights) for _ in range(400)]
+    intervals = [paired_difference(row, reference, "AP") for row, reference in pairs]
+    assert np.mean([i is not None and i.low <= 0 <= i.high for i in intervals]) < 0.75
+
+
+def test_with_one_seed_nothing_is_widened():
+    noise = np.random.default_rng(1).normal(0, 2, 500)
+    row, reference = {4: samples(1.0, 1 + noise)}, {4: samples(0.0, 0 * noise)}
+    assert widened_difference(row, reference, "AP") == paired_difference(row, reference, "AP")
+    assert mean_interval(row, "AP") == paired_difference(row, reference, "AP")
+    assert mean_interval({}, "AP") is None
+
+
+def test_without_noise_of_images_the_widened_interval_is_student_s():
+    flat = np.zeros(100)
+    row = {s: samples(v, flat + v) for s, v in enumerate((1.0, 2.0, 3.0))}
+    reference = {s: samples(0.0, flat) for s in range(3)}
+    interval = widened_difference(row, reference, "AP")
+    assert interval is not None
+    # t(2) = 4.3027, over sqrt(3)
+    assert (interval.low, interval.high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
+
+
+def test_the_probability_of_being_better_is_the_normal_distribution_s():
+    noise = np.random.default_rng(5).normal(0, 2, 100_000)
+    row, reference = {0: samples(1.0, 1 + noise)}, {0: samples(0.0, 0 * noise)}
+    # Φ(1 / 2) = 0.6915
+    assert probability_better(row, reference, "AP") == pytest.approx(0.6915, abs=0.005)
+    assert probability_better(reference, reference, "AP") == 0.5
+    assert probability_better(row, {1: reference[0]}, "AP") is None
+
+
+def test_differences_are_taken_seed_by_seed():
+    row = {2: samples(5.0, [0.0]), 0: samples(1.0, [0.0])}
+    reference = {0: samples(4.0, [0.0]), 2: samples(3.0, [0.0]), 1: samples(9.0, [0.0])}
+    assert seed_differences(row, reference, "AP").tolist() == [-3, 2]
+
+
+def test_the_pooled_spread_by_hand():
+    # Squares around the means: 2 of (1, 3) and 2 of (4, 6, 5); three degrees of freedom.
+    spread = pooled_spread([[1, 3], [9], [4, 6, 5]])
+    assert spread is not None
+    assert spread.deviation == pytest.approx(math.sqrt(4 / 3))
+    assert spread.freedom == 3
+    assert spread.of_difference.deviation == pytest.approx(math.sqrt(8 / 3))
+    assert pooled_spread([[1], [2]]) is None
+
+
+def test_one_seed_borrows_the_spread_of_the_rows_with_several():
+    flat = np.zeros(100)
+    row, reference = {0: samples(5.0, flat + 5)}, {0: samples(0.0, flat)}
+    interval = widened_difference(row, reference, "AP", Spread(1.0, 4))
+    assert interval is not None
+    # t of 4 degrees of freedom, 2.776, times the square root of 2.
+    assert interval.high - 5 == pytest.approx(2.776 * math.sqrt(2), abs=1e-3)
+    assert interval.low == pytest.approx(10 - interval.high)
+
+
+def test_one_seed_with_borrowed_spread_covers_at_its_nominal_rate():
+    generator, weights = np.random.default_rng(3), image_weights(40, 200)
+    covered = 0
+    for _ in range(400):
+        row, reference = two_rows(generator, 1, 0.5, weights)
+        # The spread of a difference is 0.5 here: that of a figure is less by the square root of 2.
+        spread = Spread(float(generator.normal(0, 0.5 / math.sqrt(2), 9).std(ddof=1)), 8)
+        interval = widened_difference(row, reference, "AP", spread)
+        covered += interval is not None and interval.low <= 0 <= interval.high
+    assert covered / 400 == pytest.approx(0.95, abs=0.033)

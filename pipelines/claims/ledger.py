@@ -1,0 +1,155 @@
+"""The ledger of claims: every claim with its answer, as a table and as a text to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipelines.claims import findings, timed, trained, untrained
+from pipelines.claims.answers import Answer, Check, Evidence
+from pipelines.claims.statements import Claim, Group, read_claims
+from pipelines.claims.verdicts import EQUAL_MARGIN, SAME_SPEED, SPEED_MARGIN, Verdict
+from pipelines.departures import CONDITIONS, Paper
+from pipelines.errors import UserError
+from pipelines.queries import Study
+
+CHECKS: Mapping[str, Check] = {
+    "value": trained.check_value,
+    "compare": trained.check_comparison,
+    "repeats": trained.check_repeats,
+    "protocol": trained.check_protocol,
+    "converge": findings.check_convergence,
+    "sooner": findings.check_sooner,
+    "spread": findings.check_spread,
+    "weights": findings.check_anchor_weights,
+    "frames": timed.check_frames,
+    "speed": timed.check_speed,
+    "derived": untrained.check_derived,
+    "printed": untrained.check_printed,
+    "significant": untrained.check_significance,
+    "sizes": untrained.check_sizes,
+    "dataset": untrained.check_dataset,
+    "missing": untrained.check_missing,
+}
+"""Kind of check to the function that answers it; a claim names one of them."""
+
+TITLES = {Paper.SSD: "Scale-aware SSD", Paper.LAPNET: "LapNet"}
+COLUMNS = (
+    "paper", "place", "claim", "published", "ours", "interval", "n", "data", "difference",
+    "verdict", "why",
+)  # fmt: skip
+RULES = f"""How a verdict comes about:
+
+- What a paper prints stands for all that rounds to it.
+- **A difference** is paired over seeds and test images, with a 95 % interval that Student's t
+  widens for how few seeds there are; one seed borrows the spread of the rows that have several, and
+  where none has, knows nothing of it. It excludes zero on the paper's
+  side: *reproduced* if it meets the published size, else *partly*. It excludes zero on the other
+  side: *contradicted*. It includes zero: *inconclusive*, with the seeds it would take (power 0.8,
+  α 0.05) where the spread between seeds is known.
+- **Equal** or **no lower** allows {EQUAL_MARGIN:g} point: the interval within it is *reproduced*,
+  wholly beyond it *contradicted*, else *inconclusive*.
+- **An absolute value** is judged only where the run shares all of the paper's conditions: the
+  interval meets it or not. Elsewhere it is *not testable here*, and what differs is named.
+- **A ratio of speeds** may be {SPEED_MARGIN:.0%} off; within {SAME_SPEED:.0%} of 1 none is faster.
+- Two detectors that did not see as many images, or of which one alone starts from random weights,
+  are **no fair pair**, and their difference is *not testable here*.
+- **Arithmetic** and what follows from the network must come out as printed.
+
+A verdict is about these data and this budget, each claim for itself: among many intervals of 95 %
+some miss by chance.
+"""
+
+
+def answer(claim: Claim, evidence: Evidence) -> Answer:
+    """The answer of the one check that the claim names.
+
+    Raises:
+        UserError: it names none, or several.
+    """
+    kinds = [kind for kind in CHECKS if kind in claim.check]
+    if len(kinds) != 1:
+        raise UserError(
+            f"papers.yaml: {claim.source}: a claim names one check of {', '.join(CHECKS)}, "
+            f"not {', '.join(kinds) or 'none'}"
+        )
+    return CHECKS[kinds[0]](claim.check, evidence)
+
+
+def answer_all(
+    papers: Mapping[str, Any], study: Study, claims: Sequence[Claim] | None = None
+) -> pd.DataFrame:
+    """One row a claim: `COLUMNS`, with its group."""
+    rows = []
+    for claim in read_claims(papers) if claims is None else claims:
+        given = answer(claim, Evidence(study, claim.paper, papers[claim.paper]))
+        said = {name: getattr(given, name) for name in COLUMNS if hasattr(given, name)}
+        rows.append({
+            "paper": claim.paper.value, "place": claim.place, "claim": claim.text, **said,
+            "group": claim.group.value,
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=[*COLUMNS, "group"])
+
+
+def write_text(table: pd.DataFrame, study: Study) -> str:
+    """The ledger in Markdown: verdicts counted, the rules, then every claim by paper and place."""
+    parts = []
+    if study.profile == "quick":
+        parts.append(
+            "These verdicts judge the machinery, not the papers: `quick` is minutes of training "
+            "on drawn scenes.\n"
+        )
+    parts += [
+        f"# The papers' claims, answered by `{study.profile}`\n",
+        _count(table),
+        _warn(table),
+        RULES,
+    ]
+    for paper, title in TITLES.items():
+        parts += [f"## {title}\n", _conditions(study, paper)]
+        for group in Group:
+            own = table[(table["paper"] == paper) & (table["group"] == group)]
+            if len(own):
+                parts.append(f"### {title}: {group.value}\n")
+                parts += [
+                    _place(str(place), of_place)
+                    for place, of_place in own.groupby("place", sort=False)
+                ]
+    return "\n".join(parts)
+
+
+def _count(table: pd.DataFrame) -> str:
+    """Verdicts by paper and group."""
+    counts = (
+        table.groupby(["paper", "group", "verdict"]).size().unstack(fill_value=0)
+        .reindex(columns=[v.value for v in Verdict], fill_value=0)
+    )  # fmt: skip
+    order = [(p.value, g.value) for p in Paper for g in Group if (p.value, g.value) in counts.index]
+    shown = counts.loc[order].reset_index()
+    shown["paper"] = shown["paper"].map({p.value: title for p, title in TITLES.items()})
+    return f"{shown.rename(columns={'group': 'claims'}).to_markdown(index=False)}\n"
+
+
+def _warn(table: pd.DataFrame) -> str:
+    """How many judged differences rest on one seed."""
+    judged = table[(table["interval"] != "") & (table["verdict"] != Verdict.NOT_TESTABLE.value)]
+    compared = judged[judged["group"] == Group.STATEMENT.value]
+    alone = (compared["n"] == "1").sum()
+    return f"Of {len(compared)} differences judged by an interval, {alone} rest on a single seed.\n"
+
+
+def _conditions(study: Study, paper: Paper) -> str:
+    """The paper's experiments beside the profile's settings, before any row's change."""
+    rows = [
+        {"condition": c.label, "paper": c.paper, "here": c.here(study.spec)}
+        for c in CONDITIONS[paper]
+    ]
+    return f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n"
+
+
+def _place(place: str, own: pd.DataFrame) -> str:
+    shown = own[[c for c in COLUMNS if c not in ("paper", "place")]]
+    shown = shown.loc[:, [c for c in shown if c in ("claim", "verdict") or (shown[c] != "").any()]]
+    return f"**{place}**\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"

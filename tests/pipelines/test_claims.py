@@ -1,0 +1,267 @@
+"""No claim is an orphan, and each kind of check answers as worked out by hand."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pipelines.claims.answers import Evidence
+from pipelines.claims.ledger import CHECKS, COLUMNS, answer, answer_all, write_text
+from pipelines.claims.statements import Claim, Group, read_claims
+from pipelines.claims.verdicts import Verdict
+from pipelines.departures import Paper
+from pipelines.errors import UserError
+from pipelines.plan import read_parameters
+from pipelines.queries import Study
+from pipelines.runtime import REPOSITORY
+from pipelines.scoring import match_records
+from pipelines.spec import DetectorName, RunSpec
+from tests.pipelines.test_scoring import random_case
+
+PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
+CLAIMS = read_claims(PAPERS)
+
+NOT_PRINTED = {("scale_aware_ssd", "figure1"), ("scale_aware_ssd", "table2", "anchors")}
+"""Counted elsewhere, and the names of Table 2's rows."""
+
+
+def printed_values(node, path=()):
+    """Place of every number of papers.yaml outside `claims`."""
+    if path[:2] in NOT_PRINTED or path[:3] in NOT_PRINTED or path[1:2] == ("claims",):
+        return
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield from printed_values(child, (*path, str(key)))
+    elif isinstance(node, list):
+        for place, child in enumerate(node):
+            yield from printed_values(child, (*path, str(place)))
+    elif isinstance(node, int | float):
+        yield path[0], "/".join(path[1:])
+
+
+def is_a_run(folder, spec, seed, ap, step):
+    """A run folder with random records, a validation curve that settles at `step`, and a record."""
+    folder.mkdir(parents=True)
+    match_records(*random_case(seed)).to_csv(folder / "matches.csv.gz", index=False)
+    curve = pd.DataFrame({"step": [step // 2, step, 400], "validation_AP": [0.0, ap, ap]})
+    curve.to_csv(folder / "history.csv", index=False)
+    counts = {"images": 80, "boxes": 30, "boxes_per_class": {"class 1": 10, "class 2": 20}}
+    record = {
+        "specification": {"batch_size": spec.batch_size},
+        "data": {"splits": {"train": counts}},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+RUNS = {"dns-s0": 30.0, "dns-s1": 34.0, "basic-s0": 20.0, "basic-s1": 22.0, "one-s0": 9.0}
+"""Name to AP; `dns` settles at step 100, `basic` at 300 and 320, `one` saw fewer images."""
+SETTLED = {"dns-s0": 100, "dns-s1": 100, "basic-s0": 300, "basic-s1": 320, "one-s0": 300}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """To be looked at alone."""
+    folder = tmp_path_factory.mktemp("study")
+    specs, rows = {}, []
+    for i, (name, ap) in enumerate(RUNS.items()):
+        row, _, seed = name.rpartition("-s")
+        specs[name] = RunSpec(seed=int(seed), iterations=100 if row == "one" else 400)
+        is_a_run(folder / "runs" / name, specs[name], i, ap, SETTLED[name])
+        rows.append({"run": name, "row": row, "seed": int(seed), "AP": ap, "AP50": ap})
+    ledger = pd.DataFrame(rows).assign(dataset="scenes")
+    return Study("quick", {"profile": "quick"}, specs, ledger, folder)
+
+
+@pytest.fixture
+def own_study(study, tmp_path):
+    """To be changed."""
+    shutil.copytree(study.folder, tmp_path, dirs_exist_ok=True)
+    return replace(study, folder=tmp_path, ledger=study.ledger.copy())
+
+
+@pytest.fixture(scope="module")
+def table(study):
+    return answer_all(PAPERS, study)
+
+
+def ask(study, **check):
+    claim = Claim(Paper.SSD, "§1", "It is so", Group.STATEMENT, "claims/x", check)
+    return answer(claim, Evidence(study, Paper.SSD, PAPERS["scale_aware_ssd"]))
+
+
+def test_every_printed_value_of_both_papers_has_a_claim():
+    answered = {(claim.paper.value, claim.source) for claim in CLAIMS}
+    values = {value for paper in Paper for value in printed_values(PAPERS[paper], (paper.value,))}
+    assert len(values) > 200
+    assert values - answered == set()
+
+
+def test_every_row_is_compared_with_its_table_s_reference():
+    compared = {claim.source for claim in CLAIMS if claim.source.endswith("Δ")}
+    assert "table7/rows/dns/AP50Δ" in compared
+    assert "table2b/rows/1, 1, 1; cross-entropy/VOC07Δ" in compared
+    assert "table3/rows/custom SSD, custom training/APΔ" in compared
+    assert "table4/scale-aware-ssdΔ" in compared
+    # Table 7 has three rows, of which one is the reference, and two metrics.
+    assert sum(source.startswith("table7/") for source in compared) == 4
+
+
+def test_no_two_claims_share_their_place():
+    places = [(claim.paper, claim.source) for claim in CLAIMS]
+    assert len(places) == len(set(places))
+
+
+def test_every_claim_names_one_check_and_rows_that_are_declared():
+    rows = set(read_parameters()["rows"])
+    detectors = {name.value for name in DetectorName}
+    for claim in CLAIMS:
+        assert len(claim.check.keys() & CHECKS.keys()) == 1, claim.source
+        named = [claim.check.get(key) for key in ("value", "protocol", "row")]
+        named += [row for key in ("compare", "spread", "sooner", "repeats")
+                  for row in claim.check.get(key, ())]  # fmt: skip
+        assert {row for row in named if row} <= rows, claim.source
+        assert set(claim.check.get("speed", ())) <= detectors
+
+
+def test_every_claim_is_answered_and_no_study_has_to_be_complete(table):
+    assert len(table) == len(CLAIMS)
+    assert set(table["verdict"]) <= {verdict.value for verdict in Verdict}
+    assert (table["why"] != "").all()
+    assert tuple(table.columns[: len(COLUMNS)]) == COLUMNS
+
+
+def test_the_text_has_every_claim_and_a_warning_for_quick(study, table):
+    text = write_text(table, study)
+    assert text.startswith("These verdicts judge the machinery, not the papers")
+    assert all(claim.text in text for claim in CLAIMS)
+    other = write_text(table, replace(study, profile="reference"))
+    assert other.startswith("# The papers' claims, answered by `reference`")
+
+
+def test_a_claim_without_a_known_check_is_refused(study):
+    with pytest.raises(UserError, match=r"names one check of value, compare, .*, not none"):
+        ask(study, guess="so", published=1)
+    with pytest.raises(UserError, match="not value, compare"):
+        ask(study, value="dns", compare=["dns", "basic"], published=1)
+
+
+def test_a_claim_that_lacks_its_text_is_refused():
+    papers = {**PAPERS, "lapnet": {**PAPERS["lapnet"], "claims": [{"id": "x", "place": "§4"}]}}
+    with pytest.raises(UserError, match="lapnet: claim x lacks text, check"):
+        read_claims(papers)
+
+
+def test_an_absolute_value_names_what_differs_from_the_paper(study):
+    given = ask(study, value="dns", metric="AP", published=37.3)
+    assert (given.verdict, given.ours, given.n) == (Verdict.NOT_TESTABLE, "32.0", "2")
+    assert given.difference == "-5.3"
+    assert "S1 data" in given.why
+    assert ask(study, value="absent", metric="AP", published=1.0).why == "no run of absent in quick"
+    assert "cites" in ask(study, value=None, metric="AP", published=1.0).why
+
+
+def test_spread_and_best_stand_beside_the_mean(study):
+    deviation = ask(study, value="dns", metric="AP", statistic="deviation", published=1.9)
+    assert deviation.ours == "2.8"  # sqrt((4 + 4) / 1)
+    best = ask(study, value="dns", metric="AP", statistic="best", published=37.3)
+    assert best.ours == "34.0"
+    # 34 but for the chance of 15 draws of 30 in a row
+    assert "best of 15 draws from our runs: 34.0 on average" in best.why
+
+
+def test_a_difference_is_that_of_the_seeds_both_rows_have(study):
+    given = ask(study, compare=["dns", "basic"], metric="AP", published=1.0)
+    point = {row: study.samples(row) for row in ("dns", "basic")}
+    mean = np.mean([point["dns"][s].point["AP"] - point["basic"][s].point["AP"] for s in (0, 1)])
+    assert (given.ours, given.n) == (f"{mean:+.1f}", "2")
+    assert given.difference == f"{mean - 1:+.1f}"
+
+
+def test_what_is_not_sure_says_how_many_seeds_it_would_take(study):
+    given = ask(study, compare=["dns", "basic"], metric="AP", published=0.1)
+    assert given.verdict is Verdict.INCONCLUSIVE
+    assert "seeds a row (for 0.1 points" in given.why
+
+
+def test_rows_that_saw_other_numbers_of_images_are_no_fair_pair(study):
+    given = ask(study, compare=["dns", "one"], metric="AP", published=1.0)
+    assert given.verdict is Verdict.NOT_TESTABLE
+    assert "images seen (3,200 against 800)" in given.why
+
+
+def test_convergence_is_counted_in_epochs_of_the_run_s_own_training_set(study):
+    # 80 images in batches of 8: ten steps an epoch; steps 100 against 300 and 320.
+    alone = ask(study, converge="dns", published=[40, 50])
+    assert (alone.verdict, alone.ours) == (Verdict.NOT_TESTABLE, "10.0")
+    sooner = ask(study, sooner=["dns", "basic"], published=[-30, -40])
+    # -20 and -22; t(1) = 12.706 times a standard error of 1
+    assert (sooner.ours, sooner.interval) == ("-21.0", "[-33.7, -8.3]")
+    assert sooner.verdict is Verdict.REPRODUCED
+
+
+def test_a_ratio_of_spreads_of_two_seeds_is_never_sure(study):
+    # sqrt(8) over sqrt(2)
+    given = ask(study, spread=["dns", "basic"], metric="AP", published=0.79)
+    assert (given.ours, given.verdict) == ("2.00", Verdict.INCONCLUSIVE)
+
+
+def test_a_table_s_own_figures_are_held_against_the_text(study):
+    rows = ["RetinaNet R50 (Detectron2)", "custom SSD, custom training"]
+    slip = ask(study, printed="table3", rows=rows, metric="AP", published=12.2)
+    assert (slip.verdict, slip.why) == (Verdict.CONTRADICTED, "its own Table 3 gives 12.40")
+    right = ask(study, printed="table3", rows=rows, metric="AP50", published=1.6)
+    assert right.verdict is Verdict.REPRODUCED
+
+
+def test_the_paper_s_loss_of_ap_by_pretraining_is_not_significant_by_its_own_spread(study):
+    given = ask(study, significant="table8", rows=["small objects", "no"], metric="AP", runs=15,
+                published="lower")  # fmt: skip
+    assert (given.ours, given.verdict) == ("-1.0", Verdict.INCONCLUSIVE)
+
+
+def test_speed_is_the_ratio_of_whole_detections_in_fp32(own_study):
+    assert "not timed here" in ask(own_study, speed=["a", "b"], published=2.0).why
+    pd.DataFrame({
+        "detector": ["a", "b", "a"], "precision": ["fp32", "fp32", "bf16"],
+        "postprocessing": [True, True, True], "frames_a_second": [30.0, 20.0, 99.0],
+        "ratio_to_original": [1.5, 1.0, 9.0], "weights": ["untrained", "b-s0", "b-s0"],
+        "device": "AMD EPYC", "threads": 2, "rounds": 50,
+    }).to_csv(own_study.folder / "speed.csv", index=False)  # fmt: skip
+    ratio = ask(own_study, speed=["a", "b"], of=[200, 133])
+    assert (ratio.verdict, ratio.ours, ratio.n) == (Verdict.REPRODUCED, "1.50", "50")
+    assert "untrained: a" in ratio.why
+    frames = ask(own_study, frames="a", published=200)
+    assert (frames.verdict, frames.ours) == (Verdict.NOT_TESTABLE, "30.0")
+    assert "RTX 3090" in frames.why
+
+
+def test_a_paper_s_data_set_is_counted_where_the_study_has_it(own_study):
+    assert ask(own_study, dataset="boxes", splits=["train"], published=30).why == "data: tomatod"
+    own_study.ledger["dataset"] = "tomatod"
+    given = ask(own_study, dataset="boxes", splits=["train"], published=30)
+    assert (given.verdict, given.ours) == (Verdict.REPRODUCED, "30")
+    of_class = ask(own_study, dataset="class 2", splits=["train"], published=21)
+    assert (of_class.verdict, of_class.difference) == (Verdict.CONTRADICTED, "-1")
+
+
+def test_learned_weights_are_ranked_by_area_class_by_class(own_study):
+    for run in ("dns-s0", "dns-s1"):
+        path = own_study.folder / "runs" / run / "run.json"
+        record = json.loads(path.read_text())
+        falling, rising = [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]
+        record["learned"] = {
+            "anchors": [[[1, 1], [2, 2], [3, 3]]] * 2,
+            "weights": {
+                "grid_localisation": [falling, falling],
+                "grid_classification": [falling, rising],
+            },
+        }  # fmt: skip
+        path.write_text(json.dumps(record))
+    given = ask(own_study, weights="area", row="dns", published="lower")
+    # -1, -1, -1 and +1
+    assert (given.ours, given.verdict) == ("-0.50", Verdict.REPRODUCED)
+    assert ask(own_study, weights="count", row="dns", published="lower").why.startswith("2 classes")
