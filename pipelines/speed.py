@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from method.detector import Detector
+from method.lapnet.network import Backbone
 from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
 from pipelines.data.images import resize_image
@@ -44,6 +45,11 @@ from pipelines.trainer import autocast, to_batch
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
 SSDS = {DetectorName.SCALE_AWARE_SSD, ORIGINAL}
 """The paper's pair, timed on runs that differ in nothing else."""
+HEAVY_LAPNETS = {
+    f"{DetectorName.LAPNET}-{backbone}": backbone
+    for backbone in (Backbone.DARKNET53, Backbone.INCEPTION_RESNET_V2)
+}
+"""LapNet on the backbones of its paper, timed untrained and whole beside the trained one."""
 TWO_STAGE = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
 """Detectors that decode and suppress in their midst: no time without that."""
 ROUNDS = 50
@@ -61,7 +67,8 @@ Key = TypeVar("Key")
 class Work:
     """What is timed."""
 
-    detector: DetectorName
+    detector: str
+    """A name of the registry, or of `HEAVY_LAPNETS`."""
     precision: Precision
     postprocessing: bool
     """With decoding and non-maximum suppression."""
@@ -85,16 +92,16 @@ class Contender:
 
 def choose_contenders(
     settings: RunSpec, specs: Mapping[str, RunSpec], trained: Path
-) -> dict[DetectorName, Contender]:
+) -> dict[str, Contender]:
     """Trained runs of the study, on the data and at the input size of `settings`.
 
     The two SSDs are runs that differ in the detector alone, or else both untrained: suppression
     takes longer the more candidates there are. Of the rivals those that the study has, untrained
-    where the run is missing.
+    where the run is missing; with LapNet, it comes on its paper's backbones too.
     """
     data = (settings.dataset, settings.input_size)
-    alike: dict[RunSpec, dict[DetectorName, Contender]] = {}
-    rivals: dict[DetectorName, Contender] = {}
+    alike: dict[RunSpec, dict[str, Contender]] = {}
+    rivals: dict[str, Contender] = {}
     for name, spec in specs.items():
         if (spec.dataset, spec.input_size) != data or not is_run_of(trained / name, spec):
             continue
@@ -105,18 +112,20 @@ def choose_contenders(
             alike.setdefault(replace(spec, detector=ORIGINAL), {})[spec.detector] = contender
     size = settings.input_size
     plain = RunSpec(dataset=settings.dataset, input_size=size, precision=Precision.FP32)
-    untrained = {
+    untrained: dict[str, Contender] = {
         name: Contender(replace(settings if name in SSDS else plain, detector=name))
         for name in sorted(SSDS | {spec.detector for spec in specs.values()})
     }
+    if DetectorName.LAPNET in untrained:
+        lapnet = replace(plain, detector=DetectorName.LAPNET)
+        for name, backbone in HEAVY_LAPNETS.items():
+            untrained[name] = Contender(replace(lapnet, backbone=backbone))
     pair = next((group for group in alike.values() if group.keys() == SSDS), {})
-    return untrained | rivals | pair
+    return {**untrained, **rivals, **pair}
 
 
 @tensorflow_errors()
-def measure(
-    contenders: Mapping[DetectorName, Contender], settings: RunSpec, rounds: int
-) -> pd.DataFrame:
+def measure(contenders: Mapping[str, Contender], settings: RunSpec, rounds: int) -> pd.DataFrame:
     """Time all contenders, the original SSD among them, on test images; one row a `Work`."""
     device = choose_device()
     pixels, classes = _test_images(settings)
@@ -141,7 +150,7 @@ def measure(
 
 
 def _can(work: Work) -> bool:
-    whole = work.postprocessing or work.detector not in TWO_STAGE
+    whole = work.postprocessing or work.detector not in {*TWO_STAGE, *HEAVY_LAPNETS}
     return whole and (work.precision is Precision.FP32 or work.detector not in FP32_ONLY)
 
 
@@ -185,36 +194,6 @@ def summarise(timings: Mapping[Work, Sequence[float]]) -> pd.DataFrame:
             ),
         }
         for work, taken in timings.items()
-    )
-
-
-def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
-    """Frames/s of each detector, and how many times the original SSD's, beside the paper's.
-
-    The paper names neither precision nor threads, nor says whether its time includes suppression.
-    `paper` is `scale_aware_ssd` of papers.yaml, `speed` what `speed.csv` holds.
-    """
-    printed = speed["detector"].map(paper["table4"])
-    ratio = printed / paper["table4"][ORIGINAL]
-    timed_there = printed.notna()
-    return pd.DataFrame(
-        {
-            "detector": speed["detector"],
-            "decoding and NMS": speed["postprocessing"].map({True: "yes", False: "no"}),
-            "precision": speed["precision"],
-            "frames/s, paper (RTX 3090)": printed.map("{:.0f}".format, na_action="ignore").fillna(
-                ""
-            ),
-            "frames/s": speed["frames_a_second"].map("{:.1f}".format),
-            "ms, median": speed["median_ms"].map("{:.1f}".format),
-            "ms, 95 %": speed["p95_ms"].map("{:.1f}".format),
-            "× original, paper": ratio.map("{:.2f}".format).where(timed_there, ""),
-            "× original": speed["ratio_to_original"].map("{:.2f}".format),
-            "parameters, M": (speed["parameters"] / 1e6).map("{:.2f}".format),
-            "GFLOPs": (speed["flops_an_image"] / 1e9).map("{:.2f}".format),
-            "weights": speed["weights"],
-            "device": speed["device"] + speed["threads"].map(", threads: {}".format),
-        }
     )
 
 

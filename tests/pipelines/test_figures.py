@@ -15,14 +15,17 @@ from method.ssd import SSD, SSDConfig
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, open_dataset
+from pipelines.departures import Paper
 from pipelines.errors import UserError
 from pipelines.figures import figure1, figure2, figure3, figure4
 from pipelines.figures.__main__ import draw_figures
 from pipelines.figures.style import save, styled
 from pipelines.runtime import REPOSITORY
 from pipelines.scoring import match_records
+from pipelines.spec import RunSpec
 
-PAPER = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
+PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+PAPER = PAPERS[Paper.SSD]
 OBJECTS = (3, 1, 2, 2, 9)
 """Objects of the test images: the median is 2, which images 3 and 4 have."""
 
@@ -57,6 +60,26 @@ def test_shares_add_up_to_a_hundred(counts):
 def test_a_training_split_without_a_box_is_refused():
     with pytest.raises(UserError, match="no box"):
         figure1.size_counts(split_of([(0, 0, 30, 40)]))
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1))
+def test_sizes_come_back_from_their_file_as_they_were(tmp_path_factory, counts):
+    path = tmp_path_factory.mktemp("sizes") / "figure1.csv"
+    figure1.write_counts(path, np.array(counts))
+    assert figure1.read_counts(path).tolist() == counts
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", '"relative size from, %",boxes\n0,x\n'])
+def test_a_file_without_sizes_is_refused(tmp_path, text):
+    (tmp_path / "figure1.csv").write_text(text)
+    with pytest.raises(UserError, match=r"figure1\.csv: cannot be read"):
+        figure1.read_counts(tmp_path / "figure1.csv")
+
+
+def test_figure_4_counts_the_boxes_of_all_splits():
+    splits = {"train": {"a": 5, "b": 0, "c": 2}, "test": {"a": 1, "b": 0, "c": 4}}
+    manifest = {"splits": {name: {"boxes_per_class": boxes} for name, boxes in splits.items()}}
+    assert figure4.boxes_by_class(manifest) == {"a": 6, "b": 0, "c": 6}
 
 
 def test_the_published_histogram_has_the_published_boxes():
@@ -247,10 +270,11 @@ def results(prepared, tmp_path, monkeypatch):
 
 
 NUMBERS = [f"figures/figure{n}.{kind}" for n in (1, 2, 4) for kind in ("png", "svg")]
+NUMBERS.append("figures/figure1.csv")
 
 
 def drawn(results, values):
-    paths = draw_figures("small", values, PAPER, results)
+    paths = draw_figures("small", values, PAPERS, results)
     return {str(path.relative_to(results)): path.read_bytes() for path in paths}
 
 
@@ -268,6 +292,15 @@ def test_other_data_s_pictures_go_to_the_gallery_and_the_same_figure_is_the_same
 @pytest.mark.parametrize("dataset", ["laboro", "laboro-mosaics", "nwpu", "./scenes", "Scenes"])
 def test_no_other_name_counts_as_built_in(dataset):
     assert figure3.picture_folder(dataset) == "gallery"
+
+
+def test_figure_1_can_be_drawn_again_from_its_file_alone(results, tmp_path):
+    committed = drawn(results, parameters("scenes"))
+    sizes = figure1.read_counts(results / "figures" / "figure1.csv")
+    with styled():
+        figure = figure1.draw(sizes, "scenes", PAPER["figure1"], RunSpec().anchors)
+        save(figure, tmp_path, "figure1", "png", "svg")
+    assert (tmp_path / "figure1.svg").read_bytes() == committed["figures/figure1.svg"]
 
 
 def test_without_a_finished_run_the_other_figures_are_drawn(results, capsys):

@@ -5,7 +5,7 @@ import yaml
 
 from pipelines.plan import read_parameters
 from pipelines.runtime import REPOSITORY
-from pipelines.tables import LAPNET_TABLES, SSD_TABLES, table1, table2, write_table
+from pipelines.tables import LAPNET_TABLES, SSD_TABLES, table1, table2, table4, write_table
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
 PAPER = PAPERS["scale_aware_ssd"]
@@ -26,6 +26,37 @@ def test_table_2_equals_the_paper_but_for_its_slip():
     # 43/25 = 1.72, 107/38 = 2.82, 139/58 = 2.40, 203/87 = 2.33; their mean 2.32.
     assert list(table["custom, A-score"]) == ["1.7", "2.8", "2.4", "2.3", "2.3"]
     assert table["custom, A-score"].iloc[-1] == table["custom, A-score, paper"].iloc[-1]
+
+
+def test_table_4_sets_each_detector_beside_the_paper():
+    measured = pd.DataFrame(
+        {
+            "detector": ["scale-aware-ssd", "ssd-mobilenet-v2", "another"],
+            "precision": ["bf16", "bf16", "bf16"],
+            "postprocessing": [True, False, True],
+            "median_ms": [25.0, 31.25, 1.0],
+            "p95_ms": [30.0, 40.0, 1.0],
+            "frames_a_second": [40.0, 32.0, 1.0],
+            "ratio_to_original": [1.25, 1.0, 1.0],
+            "parameters": [1_750_688, 3_524_768, 1],
+            "flops_an_image": [2_128_609_280, 3_153_461_248, 1],
+            "weights": ["a", "b", "c"],
+            "device": ["CPU X", "CPU X", "CPU X"],
+            "threads": [2, 2, 2],
+        }
+    )
+    custom, original, other = table4(PAPER, measured).to_dict("records")
+    assert (other["frames/s, paper (RTX 3090)"], other["× original, paper"]) == ("", "")
+    assert (custom["frames/s, paper (RTX 3090)"], custom["frames/s"]) == ("200", "40.0")
+    # 200/153 = 1.307
+    assert (custom["× original, paper"], custom["× original"]) == ("1.31", "1.25")
+    assert (custom["decoding and NMS"], original["decoding and NMS"]) == ("yes", "no")
+    assert (original["frames/s, paper (RTX 3090)"], original["× original, paper"]) == (
+        "153",
+        "1.00",
+    )
+    assert (custom["GFLOPs"], custom["parameters, M"]) == ("2.13", "1.75")
+    assert custom["device"] == "CPU X, threads: 2"
 
 
 def test_a_table_is_written_in_three_forms(tmp_path):
