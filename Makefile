@@ -24,7 +24,7 @@ installed_tf := .venv-tf/.installed-$(call hash_of,tensorflow)
 # Without the byte code that the first import writes, every process compiles torch anew: 5 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-tf repro test lint bench lock clean
+.PHONY: help setup setup-tf repro verify test lint bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ setup-tf: $(installed_tf) ## build TensorFlow's environment in .venv-tf (for one
 repro: setup setup-tf ## train what is missing, rebuild every table and figure
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
 	$(with_path) $(fast_malloc) python -m pipelines.launch quick
+
+verify: setup ## check the committed results: every number follows from its match records
+	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify
 
 test: lint setup-tf ## lint, then every test, the slow ones too
 	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)

@@ -131,10 +131,13 @@ def class_columns(table: Mapping[str, Any], study: Study) -> pd.DataFrame:
 
     Beside it the paper's, where the study's data set has VOC's classes.
     """
-    classes = [c.removeprefix("AP_") for c in study.ledger.columns if c.startswith("AP_")]
+    found = [
+        [study.matches(name) for name in study.runs(row.get("row"))["run"]]
+        for row in table["rows"].values()
+    ]
+    classes = dict.fromkeys(name for own in found for one in own for name in one["class"].unique())
     rows = []
-    for row in table["rows"].values():
-        matches = [study.matches(name) for name in study.runs(row.get("row"))["run"]]
+    for row, matches in zip(table["rows"].values(), found, strict=True):
         cells = {}
         for name in classes:
             if name in table["classes"]:

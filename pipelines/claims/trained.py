@@ -52,9 +52,8 @@ def check_value(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         return not_testable(f"no run of {row} in {study.profile}", published.text)
     values = _values(claim, study)
     if np.isnan(values).any():
-        return not_testable(
-            f"{evidence.data} has no class {claim['class']}", published.text, evidence.data
-        )
+        lacking = claim.get("class") or f"objects of {claim['metric']}"
+        return not_testable(f"{evidence.data} has no {lacking}", published.text, evidence.data)
     statistic = claim.get("statistic", "mean")
     ours = _summary(values, statistic)
     interval = _own_interval(claim, study, values) if statistic == "mean" else None

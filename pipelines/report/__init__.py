@@ -1,0 +1,1 @@
+"""A study's evidence on one page: `python -m pipelines.report PROFILE`."""

@@ -1,0 +1,1 @@
+"""Committed results, checked without training: `python -m pipelines.verify [PROFILE ...]`."""
