@@ -1,1 +1,0 @@
-"""A trained detector as one ONNX file: `python -m pipelines.export`."""
