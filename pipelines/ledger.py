@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,11 @@ def ledger_row(folder: Path) -> dict[str, Any]:
         "code_hash": record["code"]["code_hash"],
         "record_sha256": file_sha256(folder / "run.json"),
     }
+
+
+def write_ledger(rows: Iterable[dict[str, Any]], path: Path) -> None:
+    """The rows of `ledger_row` as CSV."""
+    pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
 
 
 def _flat(value: Any) -> Any:
@@ -99,7 +104,7 @@ def main() -> None:
     rows = [ledger_row(folder / "runs" / name) for name in names]
     if not rows:
         raise UserError(f"no run of {profile} is trained yet: run `dvc repro` first")
-    pd.DataFrame(rows).to_csv(folder / "ledger.csv", index=False, float_format="%.6g")
+    write_ledger(rows, folder / "ledger.csv")
     missing = [name for name in wanted if name not in names]
     print(f"{len(rows)} runs in {profile}/ledger.csv")
     if missing:

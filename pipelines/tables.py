@@ -132,6 +132,19 @@ def write_table(
     (folder / f"{name}.tex").write_text(latex)
 
 
+def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
+    """All tables of both papers, and the page of deviations.
+
+    Args:
+        folder: where they go.
+        papers: papers.yaml.
+        study: the profile's study.
+    """
+    write_ssd_tables(folder, papers[Paper.SSD], study)
+    write_lapnet_tables(folder, papers[Paper.LAPNET], study)
+    write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
+
+
 def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
     """Tables 1 to 8 of the scale-aware SSD's paper, and what its text claims beside them."""
     write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
@@ -164,9 +177,7 @@ def main() -> None:
     study = Study.open(parser.parse_args().profile)
     papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
     with replaced_folder(study.folder / "tables") as folder:
-        write_ssd_tables(folder, papers[Paper.SSD], study)
-        write_lapnet_tables(folder, papers[Paper.LAPNET], study)
-        write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
+        write_tables(folder, papers, study)
 
 
 if __name__ == "__main__":

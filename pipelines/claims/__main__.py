@@ -6,11 +6,10 @@ Writes `claims.csv` and `claims.md` beside the profile's ledger.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import yaml
 
-from pipelines.claims.ledger import COLUMNS, answer_all, write_text
+from pipelines.claims.ledger import answer_all, write_claims
 from pipelines.errors import run_cli
 from pipelines.queries import Study
 from pipelines.runtime import REPOSITORY
@@ -22,15 +21,9 @@ def main() -> None:
     study = Study.open(parser.parse_args().profile)
     papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
     table = answer_all(papers, study)
-    _write(study.folder / "claims.csv", table.to_csv(columns=list(COLUMNS), index=False))
-    _write(study.folder / "claims.md", write_text(table, study))
-    print(f"{len(table)} claims: {dict(table['verdict'].value_counts())}")
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    write_claims(table, study)
+    counts = table["verdict"].value_counts()
+    print(f"{len(table)} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -93,6 +94,12 @@ def answer_all(
     return pd.DataFrame(rows, columns=[*COLUMNS, "group"])
 
 
+def write_claims(table: pd.DataFrame, study: Study) -> None:
+    """`claims.csv` and `claims.md` in the study's folder."""
+    _write(study.folder / "claims.csv", table.to_csv(columns=list(COLUMNS), index=False))
+    _write(study.folder / "claims.md", write_text(table, study))
+
+
 def write_text(table: pd.DataFrame, study: Study) -> str:
     """The ledger in Markdown: verdicts counted, the rules, then every claim by paper and place."""
     parts = []
@@ -153,3 +160,9 @@ def _place(place: str, own: pd.DataFrame) -> str:
     shown = own[[c for c in COLUMNS if c not in ("paper", "place")]]
     shown = shown.loc[:, [c for c in shown if c in ("claim", "verdict") or (shown[c] != "").any()]]
     return f"**{place}**\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -74,7 +74,7 @@ def draw_figures(
         plots = plot_data(spec, sizes, manifest, papers[Paper.SSD])
         pictures = _show_boxes(profile, parameters, papers[Paper.SSD], results, prepared)
         if own:
-            plots |= plot_runs(own, papers[Paper.LAPNET])
+            plots |= plot_runs(own, papers[Paper.SSD])
             pictures |= _show_anchors(results, prepared)
         beside = figure3.picture_folder(spec.dataset) == "figures"
         with replaced_folder(results / "figures") as folder:
@@ -114,7 +114,7 @@ def plot_runs(study: Study, paper: Mapping[str, Any]) -> dict[str, Figure]:
         "convergence": samplers.draw_convergence(study),
         "balance": samplers.draw_balance(study),
     }
-    rows = {k: row["row"] for k, row in paper["table3"]["rows"].items() if "row" in row}
+    rows = {label: row["row"] for label, row in paper["table3"]["rows"].items()}
     timed = study.folder / "speed.csv"
     if timed.exists() and (points := lapnet_figure1.trade_off(rows, study, pd.read_csv(timed))):
         dataset = Path(str(study.settings["dataset"])).name

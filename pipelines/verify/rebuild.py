@@ -14,19 +14,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from pipelines.claims.ledger import COLUMNS, answer_all, write_text
+from pipelines.claims.ledger import answer_all, write_claims
 from pipelines.departures import Paper
-from pipelines.deviations import deviations
 from pipelines.errors import UserError
 from pipelines.figures import figure1
 from pipelines.figures.__main__ import SIZES, plot_data, plot_runs, write_plots
 from pipelines.figures.style import styled
-from pipelines.ledger import ledger_row
+from pipelines.ledger import ledger_row, write_ledger
 from pipelines.queries import Study
 from pipelines.runtime import REPOSITORY
-from pipelines.tables import DEVIATIONS, write_lapnet_tables, write_ssd_tables, write_table
+from pipelines.tables import write_tables
 from pipelines.verify.records import read_record
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, csv.Error, UserError)
@@ -51,7 +48,7 @@ def rebuild_ledger(runs: Path, names: Sequence[str], path: Path) -> tuple[list[s
             rows[name] = ledger_row(runs / name)
         except UNREADABLE as error:
             findings.append(f"runs/{name}/matches.csv.gz: cannot be scored: {_describe(error)}")
-    pd.DataFrame(rows.values()).to_csv(path, index=False, float_format="%.6g")
+    write_ledger(rows.values(), path)
     return list(rows), findings
 
 
@@ -146,16 +143,12 @@ def build_tables(study: Study, papers: Papers, committed: Path) -> None:
     """Tables of both papers, and that of deviations."""
     folder = study.folder / "tables"
     folder.mkdir()
-    write_ssd_tables(folder, papers[Paper.SSD], study)
-    write_lapnet_tables(folder, papers[Paper.LAPNET], study)
-    write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
+    write_tables(folder, papers, study)
 
 
 def build_claims(study: Study, papers: Papers, committed: Path) -> None:
     """The ledger of claims, as table and as text."""
-    table = answer_all(papers, study)
-    table.to_csv(study.folder / "claims.csv", columns=list(COLUMNS), index=False)
-    (study.folder / "claims.md").write_text(write_text(table, study), encoding="utf-8")
+    write_claims(answer_all(papers, study), study)
 
 
 def build_figures(study: Study, papers: Papers, committed: Path) -> None:
@@ -173,7 +166,7 @@ def build_figures(study: Study, papers: Papers, committed: Path) -> None:
     folder.mkdir()
     with styled():
         plots = plot_data(study.spec, sizes, manifest, papers[Paper.SSD])
-        plots |= plot_runs(study, papers[Paper.LAPNET])
+        plots |= plot_runs(study, papers[Paper.SSD])
         write_plots(folder, plots, sizes)
 
 
