@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from method.lapnet.detector import LapNet
 from method.lapnet.losses import THRESHOLD, positive_labels
 from method.lapnet.network import STRIDE
 from pipelines.data.prepared import PreparedSplit
-from pipelines.detectors import build_detector
 from pipelines.errors import UserError, note
 from pipelines.figures.close_up import View, outline, shared_areas, show_image
 from pipelines.figures.style import GREEN, SKY, VERMILLION, new_figure
-from pipelines.spec import RunSpec
+from pipelines.trained import open_run
 from pipelines.trainer import to_batch
 
 CELL_SHARE = 0.75
@@ -93,20 +89,14 @@ def trained_lapnet(run: Path, test: PreparedSplit) -> LapNet:
     Raises:
         UserError: it is no LapNet, or of another input size or number of classes than `test`.
     """
-    record = json.loads((run / "run.json").read_text())
-    spec = RunSpec.parse(record["specification"], str(run / "run.json"))
-    unused = to_batch(test.images[:1], torch.device("cpu"))
-    detector = build_detector(replace(spec, init="none"), len(test.class_names), unused)
+    trained = open_run(run)
+    detector, spec = trained.detector, trained.spec
     if not isinstance(detector, LapNet) or spec.input_size != test.input_size:
         raise UserError(
             f"{run}: holds {spec.detector} at {spec.input_size} pixels, where LapNet's figure 5 "
             f"needs lapnet at {test.input_size}; train the run again"
         )
-    try:
-        detector.load_state_dict(load_file(run / "model.safetensors"))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{run}: cannot be loaded, train the run again: {error}") from None
-    return detector.eval()
+    return detector
 
 
 def draw(scene: Scene) -> Figure:

@@ -1,0 +1,1 @@
+"""A trained detector as one ONNX file: `python -m pipelines.export`."""

@@ -1,0 +1,1 @@
+"""Detections in pictures and videos: `python -m pipelines.predict`."""

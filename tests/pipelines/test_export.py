@@ -1,0 +1,283 @@
+"""Export: the file detects what PyTorch detects, says what it is, and no wrong one is left."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from method.detection import Detections, Selection, suppress
+from method.detector import Detector
+from method.lapnet.detector import LapNet
+from pipelines.data.prepared import prepare
+from pipelines.data.records import Category
+from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.detectors import build_detector
+from pipelines.errors import UserError
+from pipelines.export import __main__ as command
+from pipelines.export.check import compare, compare_detections
+from pipelines.export.graph import add_metadata, export_graph, suppression_graph
+from pipelines.export.int8 import choose_calibration, quantise
+from pipelines.export.onnx_detector import OnnxDetector
+from pipelines.spec import DetectorName, Released, RunSpec
+from pipelines.trained import TrainedRun
+
+SIZE = 64
+CATEGORIES = (Category(4, "ripe"), Category(7, "semi-ripe"), Category(9, "grün"))
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+SPECS = {
+    "custom": RunSpec(input_size=SIZE, width=0.25),
+    "original": RunSpec(
+        input_size=SIZE,
+        width=0.25,
+        detector=DetectorName.SSD_MOBILENET_V2,
+        released=(Released.SCORE_FLOOR,),
+    ),
+    "lapnet": RunSpec(input_size=SIZE, detector=DetectorName.LAPNET),
+}
+
+
+def calibrated(spec):
+    """An untrained detector whose scores are as spread as a trained one's."""
+    batch = torch.from_numpy(IMAGES).permute(0, 3, 1, 2)
+    detector = build_detector(spec, len(CATEGORIES), batch)
+    for norm in (m for m in detector.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.momentum = None
+    with torch.no_grad():
+        detector.train()(batch)
+        if isinstance(detector, LapNet):
+            detector.network.scores[-1].get_parameter("weight").mul_(8)
+    return detector.eval()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def exported():
+    """Detector and model of each kind, made when first asked for."""
+    made = {}
+
+    def get(kind):
+        if kind not in made:
+            detector = calibrated(SPECS[kind])
+            model = export_graph(detector)
+            add_metadata(model, detector, CATEGORIES, {"run": kind})
+            made[kind] = detector, model
+        return made[kind]
+
+    return get
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_the_file_detects_what_pytorch_detects(exported, kind):
+    detector, model = exported(kind)
+    selection = detector.config.selection
+    agreement = compare(detector, OnnxDetector(model.SerializeToString()), IMAGES, selection)
+    assert agreement.detections > 20
+    assert agreement.alone == 0
+    assert agreement.box_pixels < 0.01
+    assert agreement.score < 1e-4
+
+
+def test_the_file_says_what_goes_in_what_comes_out_and_by_which_rule(exported):
+    detector, model = exported("custom")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (image,) = session.get_inputs()
+    assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", [1, SIZE, SIZE, 3])
+    assert [output.name for output in session.get_outputs()] == ["boxes", "scores", "labels"]
+    stated = session.get_modelmeta().custom_metadata_map
+    assert json.loads(stated["categories"])[2] == {"id": 9, "name": "grün"}
+    assert json.loads(stated["selection"])["nms_iou"] == detector.config.selection.nms_iou
+    assert (stated["input_size"], stated["run"]) == (str(SIZE), "custom")
+    opened = OnnxDetector(model.SerializeToString())
+    assert (opened.input_size, opened.categories) == (SIZE, CATEGORIES)
+    assert [opset.version for opset in model.opset_import] == [18]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 15))
+def test_suppression_is_the_one_of_pytorch(seed, above_floor, most):
+    selection = Selection(score_floor=0.5, most=most)
+    random = np.random.default_rng(seed)
+    corners, sides = random.integers(-8, 60, (12, 2)), random.integers(1, 40, (12, 2))
+    boxes = torch.from_numpy(np.hstack([corners, corners + sides])).clamp(0, SIZE)
+    scores = torch.cat([torch.linspace(0.9, 0.6, above_floor), torch.linspace(0.5, 0.1, 12)])[:12]
+    labels = torch.from_numpy(random.integers(1, 4, 12))
+    graph = suppression_graph(12, 3, selection).SerializeToString()
+    inputs = (boxes.float(), scores, labels)
+    names = ("candidate_boxes", "candidate_scores", "candidate_labels")
+    session = onnxruntime.InferenceSession(graph)
+    found = session.run(None, {n: v.numpy() for n, v in zip(names, inputs, strict=True)})
+    eligible = scores > selection.score_floor
+    boxes, scores, labels = (values[eligible] for values in inputs)
+    right = suppress(boxes, scores, labels, SIZE, selection)
+    assert found[0].shape == (len(right.scores), 4)
+    for values, expected in zip(found, (right.boxes, right.scores, right.labels), strict=True):
+        np.testing.assert_array_equal(values, expected.numpy())
+
+
+def raise_floor(model):
+    """To 1, which no score exceeds."""
+    floor = next(value for value in model.graph.initializer if value.name == "floor")
+    floor.CopyFrom(onnx.numpy_helper.from_array(np.array([1], np.float32), "floor"))
+
+
+def test_an_image_without_objects_has_no_detections(exported):
+    model = onnx.ModelProto()
+    model.CopyFrom(exported("custom")[1])
+    raise_floor(model)
+    found = OnnxDetector(model.SerializeToString()).detect(torch.zeros(1, 3, SIZE, SIZE).byte())[0]
+    assert (found.boxes.shape, found.scores.shape, found.labels.shape) == ((0, 4), (0,), (0,))
+
+
+def detections(*rows):
+    """Of `x, score, label`: squares of side 10."""
+    boxes = torch.tensor([[x, 0, x + 10, 10] for x, _, _ in rows], dtype=torch.float32)
+    return Detections(
+        boxes.reshape(-1, 4),
+        torch.tensor([score for _, score, _ in rows]),
+        torch.tensor([label for _, _, label in rows], dtype=torch.int64),
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "alone"),
+    [
+        (detections((5.4, 0.9, 1), (30, 0.5, 2)), 0),
+        (detections((30, 0.5005, 2), (5, 0.9, 1)), 0),
+        (detections((5.6, 0.9, 1), (30, 0.5, 2)), 2),
+        (detections((5, 0.902, 1), (30, 0.5, 2)), 2),
+        (detections((5, 0.9, 2), (30, 0.5, 2)), 2),
+        (detections((5, 0.9, 1), (5, 0.9, 1), (30, 0.5, 2)), 1),
+        (detections((5, 0.9, 1)), 1),
+        (detections(), 2),
+    ],
+)
+def test_detections_apart_by_more_than_the_tolerance_stand_alone(other, alone):
+    one = detections((5, 0.9, 1), (30, 0.5, 2))
+    assert compare_detections(one, other, Selection()).alone == alone
+    assert compare_detections(other, one, Selection()).alone == alone
+
+
+def test_a_detection_on_the_verge_of_a_limit_may_be_missing():
+    one, other = detections((5, 0.9, 1), (30, 0.5, 2)), detections((5, 0.9, 1), (70, 0.4995, 1))
+    assert compare_detections(one, other, Selection()).alone == 2
+    assert compare_detections(one, other, Selection(most=2)).alone == 0
+    assert compare_detections(one, other, Selection(score_floor=0.4995)).alone == 0
+
+
+def test_a_rival_is_refused():
+    class Rival(Detector):
+        def detect(self, images):
+            return []
+
+    with pytest.raises(UserError, match="Rival: only this project's own detectors"):
+        export_graph(Rival())
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_calibration_images_are_spread_evenly(images, count):
+    chosen = choose_calibration(np.arange(images), count)
+    assert len(chosen) == min(images, count) == len(set(chosen.tolist()))
+    assert np.ptp(np.diff(chosen)) <= 1 if len(chosen) > 2 else True
+
+
+def test_int8_keeps_metadata_and_decoding_in_float(exported, tmp_path):
+    model = exported("custom")[1]
+    whole, small = tmp_path / "model.onnx", tmp_path / "model-int8.onnx"
+    onnx.save(model, whole)
+    quantise(whole, small, IMAGES)
+    opened = OnnxDetector(small)
+    assert opened.categories == CATEGORIES
+    found = opened.detect(torch.from_numpy(IMAGES).permute(0, 3, 1, 2))
+    assert all(len(of_image.scores) for of_image in found)
+    fed = {name for node in onnx.load(small).graph.node for name in node.input
+           if node.op_type in ("Softmax", "TopK", "NonMaxSuppression", "Exp")}  # fmt: skip
+    assert not any(re.search("quant", name, re.IGNORECASE) for name in fed)
+
+
+@pytest.fixture
+def command_line(exported, monkeypatch, tmp_path):
+    """Call `main` on a run folder whose graph is already there; detector as trained."""
+    detector, model = exported("custom")
+    folder = tmp_path / "a-run"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    run = TrainedRun("a-run", SPECS["custom"], detector, CATEGORIES)
+    monkeypatch.setattr(command, "open_run", lambda path: run)
+    monkeypatch.setattr(command, "export_graph", lambda detector, opset: model)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*options):
+        monkeypatch.setattr(sys, "argv", ["export", str(folder), "--images", "2", *options])
+        command.main()
+
+    return call
+
+
+def test_one_file_is_written_and_what_was_checked_is_said(command_line, tmp_path, capsys):
+    command_line("--out", "out/my model.onnx")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["my model.onnx"]
+    said = capsys.readouterr().out
+    assert re.search(r"2 drawn scenes .*: \d+ detections agree, boxes within", said)
+    assert OnnxDetector(tmp_path / "out" / "my model.onnx").categories == CATEGORIES
+
+
+def test_int8_is_written_beside_and_its_cost_said(command_line, monkeypatch, tmp_path, capsys):
+    scenes = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=2, val=1, test=2)))
+    prepare(scenes, tmp_path / "data", SIZE, progress=False)
+    monkeypatch.setattr(command, "ensure_prepared", lambda dataset, size: tmp_path / "data")
+    command_line("--out", "out/model.onnx", "--int8", "5")
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"model.onnx", "model-int8.onnx"}
+    said = capsys.readouterr().out
+    stated = re.search(r"calibrated on 2 training images; AP on 2 .* it costs (\S+)", said)
+    assert stated is not None
+    assert abs(float(stated[1])) <= 100
+
+
+def test_a_file_that_detects_something_else_is_not_left(
+    command_line, exported, monkeypatch, tmp_path, capsys
+):
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(exported("custom")[1])
+    raise_floor(wrong)
+    monkeypatch.setattr(command, "export_graph", lambda detector, opset: wrong)
+    with pytest.raises(SystemExit) as stop:
+        command_line("--out", "out/model.onnx")
+    assert stop.value.code == 1
+    assert not list((tmp_path / "out").iterdir())
+    assert "out/model.onnx is not written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "model.pt"], r"model\.pt: give a file that ends in \.onnx"),
+        (["--int8", "0"], r"--int8 must be 1 or more, not 0"),
+    ],
+)
+def test_wrong_options_are_refused(command_line, options, message):
+    with pytest.raises(UserError, match=message):
+        command_line(*options)
+
+
+def test_a_file_of_another_program_is_refused(tmp_path):
+    path = tmp_path / "other.onnx"
+    onnx.save(suppression_graph(5, 2, Selection()), path)
+    with pytest.raises(UserError, match=r"other\.onnx: does not state its classes"):
+        OnnxDetector(path)
+    path.write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"other\.onnx: cannot be opened"):
+        OnnxDetector(path)
