@@ -147,8 +147,8 @@ def explain_departures(paper: Paper) -> str:
     return (
         f"The numbers are explained in `deviations.md`. {_REMARK[paper]}Δ is the mean difference "
         "to the reference row over the seeds both have. Its 95 % interval comes from drawing test "
-        "images anew and from the spread between seeds, which n = 1 borrows from the rows with "
-        "several seeds, if there are any. A difference whose interval holds 0 says nothing."
+        "images anew and from the spread between seeds, pooled over the rows that have several, "
+        "if there are any. A difference whose interval holds 0 says nothing."
     )
 
 

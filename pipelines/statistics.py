@@ -22,6 +22,8 @@ from pipelines.voc_ap import ELEVEN_RECALLS
 REPLICATES = 1000
 RANDOM_STATE = 20_201
 METRICS = ("AP", "AP50", "VOC07")
+FEW_SEEDS = 5
+"""Below so many a row's own spread is too uncertain: that of all rows together serves."""
 
 Samples = NDArray[np.float64]
 
@@ -169,9 +171,9 @@ def widened_difference(
     """`paired_difference` with Student's t for few seeds.
 
     Percentiles of two or three redrawn seeds know too little of their spread: the bootstrap's
-    interval then covers less often than it says, this one about as often. One shared seed borrows
-    `spread`, that of a figure in the rows that have several; without it the interval knows the
-    test images alone.
+    interval then covers less often than it says, this one about as often. Fewer than `FEW_SEEDS`
+    take `spread`, that of a figure pooled over all rows with several seeds, for their own; without
+    it one seed's interval knows the test images alone.
     """
     paired = _pair(row, reference, metric)
     return _widened(*paired, spread.of_difference if spread else None) if paired else None
@@ -231,16 +233,17 @@ def _interval(point: Samples, samples: Samples) -> Interval:
     return Interval(float(point.mean()), float(low), float(high))
 
 
-def _widened(point: Samples, samples: Samples, borrowed: Spread | None) -> Interval:
+def _widened(point: Samples, samples: Samples, spread: Spread | None) -> Interval:
     """Interval by Student's t, its degrees of freedom by Welch and Satterthwaite.
 
-    The images' part of the variance has as good as endless ones, the seeds' one less than seeds.
+    The images' part of the variance has as good as endless ones; the seeds' part those of `spread`
+    where seeds are few, else one less than seeds.
     """
     n, mean = len(point), float(point.mean())
-    if n == 1 and borrowed is None:
+    if spread and n < FEW_SEEDS:
+        of_seeds, few = spread.deviation**2 / n, spread.freedom
+    elif n == 1:
         return _interval(point, samples)
-    if n == 1 and borrowed is not None:
-        of_seeds, few = borrowed.deviation**2, borrowed.freedom
     else:
         of_seeds, few = float(point.var(ddof=1)) / n, n - 1
     variance = samples.mean(axis=0).var(ddof=1) + of_seeds

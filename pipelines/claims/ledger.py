@@ -45,8 +45,8 @@ RULES = f"""How a verdict comes about:
 
 - What a paper prints stands for all that rounds to it.
 - **A difference** is paired over seeds and test images, with a 95 % interval that Student's t
-  widens for how few seeds there are; one seed borrows the spread of the rows that have several, and
-  where none has, knows nothing of it. It excludes zero on the paper's
+  widens for how few seeds there are. Fewer than five take the spread of all rows that have several;
+  where none has, one seed knows nothing of it. It excludes zero on the paper's
   side: *reproduced* if it meets the published size, else *partly*. It excludes zero on the other
   side: *contradicted*. It includes zero: *inconclusive*, with the seeds it would take (power 0.8,
   α 0.05) where the spread between seeds is known.

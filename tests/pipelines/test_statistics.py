@@ -235,3 +235,17 @@ def test_one_seed_with_borrowed_spread_covers_at_its_nominal_rate():
         interval = widened_difference(row, reference, "AP", spread)
         covered += interval is not None and interval.low <= 0 <= interval.high
     assert covered / 400 == pytest.approx(0.95, abs=0.033)
+
+
+def test_two_seeds_share_the_pooled_spread_and_five_have_their_own():
+    flat, spread = np.zeros(100), Spread(1.0, 4)
+    reference = {s: samples(0.0, flat) for s in range(5)}
+    two = widened_difference(
+        {s: samples(v, flat + v) for s, v in enumerate((1.0, 9.0))}, reference, "AP", spread
+    )
+    assert two is not None
+    assert two.high - two.estimate == pytest.approx(2.776, abs=1e-3)
+    five = {s: samples(v, flat + v) for s, v in enumerate((1.0, 2.0, 3.0, 4.0, 5.0))}
+    assert widened_difference(five, reference, "AP", spread) == widened_difference(
+        five, reference, "AP"
+    )
