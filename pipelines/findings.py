@@ -5,6 +5,7 @@ How soon each sampler converges, how its minibatch develops, and whether the A-s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,11 +47,11 @@ def convergence(study: Study) -> pd.DataFrame:
             if len(curve)
         ]
         final = [float(curve["validation_AP"].iloc[-1]) for curve in curves if len(curve)]
-        epoch = _steps_an_epoch(study, row)
+        epochs = list(epochs_to_converge(study, row).values())
         rows.append({
             "sampler": label,
             "epochs, paper": PAPER_EPOCHS[label],
-            "epochs": average_seeds([steps / epoch for steps in reached]) if reached else "no run",
+            "epochs": average_seeds(epochs) if epochs else "no run",
             "iterations": average_seeds(reached) if reached else "no run",
             "final validation AP": average_seeds(final) if final else "no run",
             "n": len(reached),
@@ -134,10 +135,16 @@ def validation_curve(history: pd.DataFrame) -> pd.DataFrame:
     return measured.dropna(subset=["validation_AP"])
 
 
-def _steps_an_epoch(study: Study, row: str) -> float:
-    names = study.runs(row)["run"]
-    if len(names) == 0:
-        return float("nan")
-    record = pd.read_json(study.folder / "runs" / names.iloc[0] / "run.json", typ="series")
-    images: int = record["data"]["splits"]["train"]["images"]
-    return images / int(record["specification"]["batch_size"])
+def epochs_to_converge(study: Study, row: str) -> dict[int, float]:
+    """Seed to epochs, for every run of a row with a validation curve."""
+    reached = {}
+    runs = study.runs(row)
+    for run, seed in zip(runs["run"], runs["seed"], strict=True):
+        curve = validation_curve(pd.read_csv(study.folder / "runs" / run / "history.csv"))
+        if len(curve):
+            record = json.loads((study.folder / "runs" / run / "run.json").read_text())
+            batch = record["specification"]["batch_size"]
+            images = record["data"]["splits"]["train"]["images"]
+            steps = converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
+            reached[int(seed)] = steps * batch / images
+    return reached

@@ -31,6 +31,7 @@ from method.detector import Detector
 from method.lapnet.network import Backbone
 from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
+from pipelines.data.folder_swap import write_whole
 from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.detectors import FP32_ONLY, build_detector, network_cost
@@ -260,12 +261,6 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", help="a profile of params.yaml")
@@ -285,9 +280,8 @@ def main() -> None:
         "machine": describe_machine(choose_device()),
     }
     speed = measure(contenders, settings, arguments.rounds)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "speed.json", json.dumps(record, indent=1) + "\n")
-    _write(folder / "speed.csv", speed.to_csv(index=False, float_format="%.5g"))
+    write_whole(folder / "speed.json", json.dumps(record, indent=1) + "\n")
+    write_whole(folder / "speed.csv", speed.to_csv(index=False, float_format="%.5g"))
     print(speed.drop(columns=["weights", "device"]).to_markdown(index=False, floatfmt=".4g"))
 
 

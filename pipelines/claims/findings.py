@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import spearmanr
 
 from pipelines.claims.answers import Answer, Evidence, describe_interval, not_testable
@@ -20,7 +19,7 @@ from pipelines.claims.verdicts import (
     judge_value,
 )
 from pipelines.departures import departures
-from pipelines.findings import converged_at, validation_curve
+from pipelines.findings import epochs_to_converge
 from pipelines.queries import Study
 from pipelines.small_samples import ratio_interval, spread_ratio, t_interval
 from pipelines.statistics import Interval
@@ -138,21 +137,6 @@ def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer
         describe_interval(ours, "+", 2) if len(records) > 1 else "", str(len(records)),
         evidence.data,
     )  # fmt: skip
-
-
-def epochs_to_converge(study: Study, row: str) -> dict[int, float]:
-    """Seed to epochs, for every run of a row with a validation curve."""
-    reached = {}
-    runs = study.runs(row)
-    for run, seed in zip(runs["run"], runs["seed"], strict=True):
-        curve = validation_curve(pd.read_csv(study.folder / "runs" / run / "history.csv"))
-        if len(curve):
-            record = _record(study, run)
-            batch = record["specification"]["batch_size"]
-            images = record["data"]["splits"]["train"]["images"]
-            steps = converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
-            reached[int(seed)] = steps * batch / images
-    return reached
 
 
 def _record(study: Study, run: str) -> dict[str, Any]:

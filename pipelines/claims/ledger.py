@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ from pipelines.claims import findings, timed, trained, untrained
 from pipelines.claims.answers import Answer, Check, Evidence
 from pipelines.claims.statements import Claim, Group, read_claims
 from pipelines.claims.verdicts import EQUAL_MARGIN, SAME_SPEED, SPEED_MARGIN, Verdict
+from pipelines.data.folder_swap import write_whole
 from pipelines.departures import CONDITIONS, Paper
 from pipelines.errors import UserError
 from pipelines.queries import Study
@@ -96,8 +96,8 @@ def answer_all(
 
 def write_claims(table: pd.DataFrame, study: Study) -> None:
     """`claims.csv` and `claims.md` in the study's folder."""
-    _write(study.folder / "claims.csv", table.to_csv(columns=list(COLUMNS), index=False))
-    _write(study.folder / "claims.md", write_text(table, study))
+    write_whole(study.folder / "claims.csv", table.to_csv(columns=list(COLUMNS), index=False))
+    write_whole(study.folder / "claims.md", write_text(table, study))
 
 
 def write_text(table: pd.DataFrame, study: Study) -> str:
@@ -160,9 +160,3 @@ def _place(place: str, own: pd.DataFrame) -> str:
     shown = own[[c for c in COLUMNS if c not in ("paper", "place")]]
     shown = shown.loc[:, [c for c in shown if c in ("claim", "verdict") or (shown[c] != "").any()]]
     return f"**{place}**\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)

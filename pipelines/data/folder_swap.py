@@ -1,4 +1,4 @@
-"""Write a folder so that at its place there is always a whole one: the old, the new, or none."""
+"""Write folders and files so that at their place is always a whole one: old, new, or none."""
 
 import fcntl
 import os
@@ -76,3 +76,11 @@ def _swap(partial: Path, folder: Path, old: Path) -> None:
         old.rename(folder)
         raise
     shutil.rmtree(old)
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a text file in UTF-8 beside its place, then put it there: never is half of it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(content.encode())
+    fresh.replace(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from pipelines.data.folder_swap import write_whole
 from pipelines.errors import UserError, run_cli
 from pipelines.plan import read_parameters
 from pipelines.queries import Study
@@ -28,16 +29,13 @@ def write_report(page: str, path: Path) -> None:
     Raises:
         UserError: it is larger than `LARGEST`.
     """
-    content = page.encode()
-    if len(content) > LARGEST:
+    size = len(page.encode())
+    if size > LARGEST:
         raise UserError(
-            f"{path.name}: {len(content):,} bytes are more than {LARGEST:,}; "
+            f"{path.name}: {size:,} bytes are more than {LARGEST:,}; "
             "make the pictures fewer (pipelines/report/gallery.py)"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    write_whole(path, page)
 
 
 def main() -> None:
