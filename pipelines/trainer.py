@@ -191,7 +191,7 @@ def train(
             indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)
             pixels, matches = data.batch(progress.step, indices)
             images = to_batch(pixels, device)
-            window.append(steps(progress.step, images, matches))
+            window.append(_step(steps, progress.step, images, matches, spec))
             progress.step += 1
             bar.update()
             last = progress.step == spec.iterations
@@ -213,6 +213,22 @@ def train(
     return progress
 
 
+def _step(
+    steps: Steps, number: int, images: Tensor, matches: Sequence[Any], spec: RunSpec
+) -> dict[str, Tensor]:
+    try:
+        return steps(number, images, matches)
+    except FloatingPointError as error:  # Detectron2's trainer looks at each loss itself
+        raise _diverged(number + 1, str(error).replace("\n", " "), spec) from None
+
+
+def _diverged(step: int, terms: str, spec: RunSpec) -> UserError:
+    return UserError(
+        f"the loss is not finite at step {step} ({terms}): try a learning_rate below "
+        f"{spec.learning_rate:g} or precision fp32"
+    )
+
+
 def _log_row(
     window: Sequence[dict[str, Tensor]], step: int, rate: float, spec: RunSpec
 ) -> dict[str, float]:
@@ -222,10 +238,7 @@ def _log_row(
     }
     if not math.isfinite(means["loss"]):
         terms = ", ".join(f"{name} {value:g}" for name, value in means.items())
-        raise UserError(
-            f"the loss is not finite at step {step} ({terms}): try a learning_rate below "
-            f"{spec.learning_rate:g} or precision fp32"
-        )
+        raise _diverged(step, terms, spec)
     return {"step": step, "learning_rate": rate, **means}
 
 

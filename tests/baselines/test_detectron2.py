@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from baselines.detectron2 import (
+    LARGEST_GRADIENT,
     Detectron2Detector,
     Detectron2Steps,
     configuration,
@@ -46,9 +47,23 @@ def test_the_zoo_s_configuration_is_trained_whole_from_random_weights():
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_from_random_weights_a_step_is_no_larger_than_the_clipped_gradient_allows(detector):
+    steps = steps_of(detector, warmup=0, weight_decay=0)
+    before = {n: p.detach().clone() for n, p in detector.named_parameters()}
+    for parameter in detector.parameters():
+        parameter.grad = torch.full_like(parameter, 1e6)
+    steps.set_learning_rate(0)
+    steps.optimizer.step()
+    for name, parameter in detector.named_parameters():
+        moved = (parameter.detach() - before[name]).norm()
+        assert moved == pytest.approx(0.01 * LARGEST_GRADIENT, rel=1e-2), name
+    detector.load_state_dict(before, strict=False)
+
+
 def test_from_other_weights_the_zoo_s_frozen_parts_stay_frozen():
     config = configuration(FASTER_RCNN_R101, 5, from_scratch=False)
     assert (config.MODEL.RESNETS.NORM, config.MODEL.BACKBONE.FREEZE_AT) == ("FrozenBN", 2)
+    assert not config.SOLVER.CLIP_GRADIENTS.ENABLED
 
 
 def test_a_file_of_the_zoo_gives_all_but_the_heads_of_other_classes(tmp_path):
