@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,23 +24,60 @@ RESULTS = REPOSITORY / "results"
 
 
 def read_parameters(path: Path = PARAMETERS) -> dict[str, Any]:
-    """The whole of params.yaml.
+    """The whole of params.yaml, its rows and profiles of the right shape.
 
     Raises:
-        UserError: it is missing, or no mapping in YAML.
+        UserError: it is missing, no YAML, or something in it is of the wrong kind.
     """
     try:
         parameters = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path.name}: cannot be read: {error}") from None
-    if not isinstance(parameters, dict):
-        raise UserError(f"{path.name}: must be a mapping of names to values")
+    where = path.name
+    _mapping(parameters, where)
+    rows = _named(parameters.get("rows") or {}, f"{where}: rows")
+    for name, changes in rows.items():
+        _mapping(changes or {}, f"{where}: row {name}")
+    profiles = _named(parameters.get("profiles") or {}, f"{where}: profiles")
+    for name, profile in profiles.items():
+        _check_profile(profile, f"{where}: profile {name}")
     return parameters
+
+
+def _check_profile(profile: Any, where: str) -> None:
+    parts = _mapping(profile, where)
+    for part in ("settings", "overrides", "runs"):
+        _mapping(parts.setdefault(part, {}), f"{where}: {part}")
+    for row, changes in parts["overrides"].items():
+        _mapping(changes or {}, f"{where}: override of {row}")
+    for name, group in parts["runs"].items():
+        told = f"{where}: runs of {name}"
+        lists = _mapping(group, told)
+        for key, kind in (("rows", str), ("seeds", int)):
+            values = lists.get(key)
+            if not isinstance(values, list) or not all(type(value) is kind for value in values):
+                of = "rows' names" if kind is str else "whole numbers"
+                raise UserError(f"{told}: {key} must be a list of {of}, not {str(values)[:60]}")
+
+
+def _named(value: Any, where: str) -> dict[str, Any]:
+    """A mapping whose names can be folders and files."""
+    names = _mapping(value, where)
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise UserError(f"{where}: {name!r} is no name of small letters, digits and -")
+    return names
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(type(key) is str for key in value):
+        raise UserError(f"{where} must be a mapping of names to values, not {str(value)[:60]!r}")
+    return value
 
 
 def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, Any]:
     """What a profile says of all its runs."""
-    profiles = parameters.get("profiles") or {}
+    profiles: dict[str, Any] = parameters.get("profiles") or {}
     if profile not in profiles:
         raise UserError(f"profile must be one of {', '.join(profiles)}, not {profile!r}")
     return dict(profiles[profile]["settings"])

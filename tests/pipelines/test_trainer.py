@@ -14,6 +14,7 @@ from pipelines.errors import UserError
 from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
 from pipelines.trainer import (
     Checkpoint,
+    OwnSteps,
     Progress,
     batch_indices,
     learning_rate,
@@ -170,3 +171,15 @@ def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run():
     with pytest.raises(UserError, match=r"not finite at step 10 .*learning_rate"):
         train(MeanColour(factor=math.inf), images(), SPEC, device=CPU)
+
+
+def test_another_library_s_word_that_the_loss_is_not_finite_stops_the_run_too():
+    class Diverging(OwnSteps):
+        def __call__(self, number, images, matches):
+            if number == 3:
+                raise FloatingPointError("Loss became infinite\nloss_cls = inf")
+            return super().__call__(number, images, matches)
+
+    detector = MeanColour()
+    with pytest.raises(UserError, match=r"not finite at step 4 \(Loss.* loss_cls = inf\): try"):
+        train(detector, images(), SPEC, device=CPU, steps=Diverging(detector, SPEC))
