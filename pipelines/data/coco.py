@@ -235,7 +235,7 @@ def _read_annotations(
         annotations.append(_annotation(id_, entry, box.bbox))
     problems.stop_if_any()
     if not drop_broken:
-        broken.stop_if_any("; correct it, or set drop_broken to leave broken boxes out")
+        broken.stop_if_any("; correct it, or prepare with --drop-broken to leave it out")
     if broken.count:
         reasons = ", ".join(f"{count} {kind}" for kind, count in broken.count.items())
         report(f"{file}: dropped {broken.count.total()} broken boxes: {reasons}")

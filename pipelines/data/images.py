@@ -1,8 +1,11 @@
 """Decode image files to RGB pixels, with checks that name the file."""
 
 import struct
+import threading
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,41 +20,71 @@ TURNED_BY_A_QUARTER = (5, 6, 7, 8)
 UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """What PIL's decoders raise on damaged files."""
 
+_PIL_SETTINGS = threading.Lock()
+"""PIL's limit of pixels and the filter of warnings are global: one thread at a time sets them."""
 
-def load_image(path: Path, record: ImageRecord) -> NDArray[np.uint8]:
+
+def load_image(
+    path: Path, record: ImageRecord, *, most_pixels: int | None = None
+) -> NDArray[np.uint8]:
     """Decode an image to uint8 RGB of shape (record.height, record.width, 3).
 
     As in COCO, pixels are taken as stored; the EXIF orientation is applied only where the
     record's size fits the turned image and not the stored one. Grey, palette, CMYK and
     transparent images become RGB (transparency is left out).
 
+    most_pixels: width · height up to which the header is believed; if None, PIL's limit.
+
     Raises UserError if the file is missing, damaged, too large, of more than 8 bits per channel,
     or of another size than the record's.
     """
     label = f"{path} (image id {record.id})"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with _opened(path, label, most_pixels) as image:
+        fitting = _in_recorded_size(image, record, label)
+        if fitting.mode.startswith(("I", "F")):
+            raise UserError(
+                f"{label}: has more than 8 bits per channel (mode {fitting.mode}); "
+                "convert it to 8 bits"
+            )
+        return np.asarray(fitting if fitting.mode == "RGB" else fitting.convert("RGB"))
+
+
+def image_size(path: Path, *, most_pixels: int | None = None) -> tuple[int, int]:
+    """Width and height in pixels as stored, from the file's header: nothing is decoded.
+
+    most_pixels: as for load_image.
+    Raises UserError if the file is missing, no image, or claims more pixels.
+    """
+    with _opened(path, str(path), most_pixels) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(path: Path, label: str, most_pixels: int | None) -> Iterator[Image.Image]:
+    """Open an image file; what PIL raises, in here or at decoding, becomes a UserError."""
+    with _PIL_SETTINGS, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        pil_limit = Image.MAX_IMAGE_PIXELS
+        limit = pil_limit if most_pixels is None else most_pixels
+        try:
+            Image.MAX_IMAGE_PIXELS = limit
             with Image.open(path) as image:
-                fitting = _in_recorded_size(image, record, label)
-                if fitting.mode.startswith(("I", "F")):
-                    raise UserError(
-                        f"{label}: has more than 8 bits per channel (mode {fitting.mode}); "
-                        "convert it to 8 bits"
-                    )
-                return np.asarray(fitting.convert("RGB"))
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UserError(
-            f"{label}: is larger than {Image.MAX_IMAGE_PIXELS} pixels; "
-            "scale it down or cut it into tiles"
-        ) from None
-    except FileNotFoundError:
-        raise UserError(f"{label}: no such image file; add it or take it out of the json") from None
-    except UNDECODABLE as error:
-        raise UserError(
-            f"{label}: cannot be decoded ({error}); it is truncated or damaged, fetch it again "
-            "or take it out of the json"
-        ) from None
+                yield image
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            raise UserError(
+                f"{label}: is larger than {limit} pixels; scale it down or cut it into tiles"
+            ) from None
+        except FileNotFoundError:
+            raise UserError(
+                f"{label}: no such image file; add it or take it out of the data set"
+            ) from None
+        except UNDECODABLE as error:
+            raise UserError(
+                f"{label}: cannot be decoded ({error}); it is truncated or damaged, fetch it "
+                "again or take it out of the data set"
+            ) from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = pil_limit
 
 
 def _in_recorded_size(image: Image.Image, record: ImageRecord, label: str) -> Image.Image:

@@ -30,15 +30,19 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Image files in a folder; each call of `image` decodes and checks one file."""
+    """Image files in a folder; each call of `image` decodes and checks one file.
+
+    most_pixels: width · height above which an image is refused; if None, PIL's limit.
+    """
 
     split: CocoSplit
     image_dir: Path
+    most_pixels: int | None = None
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Decode split.images[index]; see load_image for the checks."""
         record = self.split.images[index]
-        return load_image(self.image_dir / record.file_name, record)
+        return load_image(self.image_dir / record.file_name, record, most_pixels=self.most_pixels)
 
 
 @dataclass(frozen=True)

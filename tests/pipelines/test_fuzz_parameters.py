@@ -1,67 +1,20 @@
 """Malformed params.yaml: a UserError or a right specification, and never a name that leaves."""
 
 import contextlib
-import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from pipelines.errors import UserError
 from pipelines.plan import PARAMETERS, read_parameters, study, workbench_spec
 from pipelines.spec import RunSpec
+from tests.pipelines.fuzzing import altered, cases, spliced
 
-CASES = 300
 TEXT = PARAMETERS.read_text(encoding="utf-8")
 GOOD: dict[str, Any] = yaml.safe_load(TEXT)
-
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
-    | st.sampled_from(["auto", "none", "../../out", "/tmp/out", "25/38/58/87", "1e999", "-", ""])
-)  # fmt: skip
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8) | st.integers(), inner)
-    ),
-    max_leaves=6,
-)
-unhurried = settings(
-    max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
-def places(tree: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every node of a tree of mappings and lists but the root."""
-    keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
-    return [place for key in keys for place in ((*above, key), *places(tree[key], (*above, key)))]
-
-
-PLACES = places(GOOD)
-
-
-@st.composite
-def altered(draw: st.DrawFn) -> dict[str, Any]:
-    """The project's parameters with up to three nodes replaced, taken out or renamed."""
-    tree = copy.deepcopy(GOOD)
-    for place in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)):
-        node: Any = tree
-        try:
-            for key in place[:-1]:
-                node = node[key]
-            change = draw(st.sampled_from(("replace", "remove", "rename")))
-            if change == "replace":
-                node[place[-1]] = draw(values)
-            else:
-                taken = node.pop(place[-1])
-                if change == "rename" and isinstance(node, dict):
-                    node[draw(scalars)] = taken
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took the place away
-    return tree
 
 
 def check(path: Path) -> None:
@@ -76,20 +29,19 @@ def check(path: Path) -> None:
         assert isinstance(workbench_spec(parameters), RunSpec)
 
 
-@unhurried
-@given(tree=altered())
+@cases(300)
+@given(tree=altered(GOOD))
 def test_a_tree_with_altered_nodes(tree, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
     check(path)
 
 
-@unhurried
-@given(content=st.binary(max_size=200), start=st.integers(0, len(TEXT)), cut=st.integers(0, 200))
-def test_text_with_bytes_put_in_and_taken_out(content, start, cut, tmp_path):
+@cases(300)
+@given(content=spliced(TEXT))
+def test_text_with_bytes_put_in_and_taken_out(content, tmp_path):
     path = tmp_path / "params.yaml"
-    text = TEXT.encode()
-    path.write_bytes(text[:start] + content + text[start + cut :])
+    path.write_bytes(content)
     check(path)
 
 

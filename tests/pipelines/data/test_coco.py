@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pipelines.data.coco import Annotation, Category, CocoSplit, ImageRecord, read_coco
 from pipelines.data.images import load_image, resize_image
-from pipelines.data.registry import data_root
+from pipelines.data.root import data_root
 from pipelines.errors import UserError
 
 LABORO = data_root() / "laboro_tomato"
@@ -155,7 +155,7 @@ def test_broken_structure(folder, kind, position, key, value, words, drop_broken
 @pytest.mark.parametrize(("key", "value", "words"), BROKEN_BOXES)
 def test_broken_box_stops_the_run(folder, key, value, words):
     alter(folder, "annotations", 1, key, value)
-    with pytest.raises(UserError, match=words + ".*set drop_broken") as caught:
+    with pytest.raises(UserError, match=words + ".*--drop-broken") as caught:
         folder.read()
     assert str(caught.value).startswith(f"{folder.json}: ")
     assert folder.reports == []

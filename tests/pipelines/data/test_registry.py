@@ -9,14 +9,8 @@ import pytest
 from pipelines.data import aerial, scenes
 from pipelines.data.mosaic import MosaicSource
 from pipelines.data.prepared import load_prepared, prepare
-from pipelines.data.registry import (
-    DEFAULT_ROOT,
-    AerialSpec,
-    DatasetSpec,
-    ScenesSpec,
-    data_root,
-    open_dataset,
-)
+from pipelines.data.registry import AerialSpec, DatasetSpec, ScenesSpec, open_dataset
+from pipelines.data.root import DEFAULT_ROOT, data_root
 from pipelines.data.sources import ImageSource
 from pipelines.errors import UserError
 
@@ -47,7 +41,7 @@ def test_unknown_name_lists_the_right_ones():
     with pytest.raises(
         UserError,
         match=r"data set 'imagenet'; give one of scenes, aerial, laboro-mosaics, laboro, nwpu, "
-        "voc, coco, coco-mini, or",
+        "coco-mini, tomatod, laboro-big, voc, coco, dota, or the path of a folder in the form of",
     ):
         open_dataset(DatasetSpec("imagenet"))
 
@@ -64,8 +58,6 @@ def test_missing_path(path):
         ("laboro", "laboro_tomato", "scenes"),
         ("laboro-mosaics", "laboro_tomato", "scenes"),
         ("nwpu", "nwpu_vhr10", "aerial"),
-        ("voc", "VOCdevkit", "scenes"),
-        ("coco", "coco", "scenes"),
         ("coco-mini", "coco_mini", "scenes"),
     ],
 )
@@ -86,7 +78,7 @@ def test_missing_set_names_variable_folder_and_the_way_out(
 def test_default_root_is_beside_the_repository(monkeypatch, request):
     monkeypatch.delenv("DETECTION_DATA", raising=False)
     assert data_root() == request.config.rootpath.parent / "shared" / "data"
-    monkeypatch.setattr("pipelines.data.registry.DEFAULT_ROOT", DEFAULT_ROOT / "none")
+    monkeypatch.setattr("pipelines.data.root.DEFAULT_ROOT", DEFAULT_ROOT / "none")
     with pytest.raises(UserError, match=str(DEFAULT_ROOT / "none" / "laboro_tomato")):
         open_dataset(DatasetSpec("laboro"))
 
@@ -155,17 +147,54 @@ def test_too_few_images_for_a_validation_split(write_set):
         open_dataset(DatasetSpec(str(write_set(train=1, test=1))))
 
 
-def test_missing_test_annotations(write_set):
-    root = write_set(train=4, val=2)
-    with pytest.raises(UserError, match=r"test\.json: no such file, nor val2017\.json"):
-        open_dataset(DatasetSpec(str(root)))
+def test_without_a_test_split_val_is_measured_on(write_set):
+    root = write_set(train=20, val=4)
+    reports: list[str] = []
+    sources = open_dataset(DatasetSpec(str(root)), report=reports.append)
+    assert sizes(sources) == {"train": 17, "val": 3, "test": 4}
+    assert file_names(sources["test"]) == {f"val-{k}.png" for k in range(4)}
+    assert reports == [f"{root}: has no test split, so results are measured on its val"]
+
+
+def test_from_a_lone_train_split_test_and_val_are_held_out(write_set):
+    root = write_set(train=50)
+    reports: list[str] = []
+    sources = open_dataset(DatasetSpec(str(root)), report=reports.append)
+    assert list(sources) == ["train", "val", "test"]
+    assert sizes(sources) == {"train": 34, "val": 6, "test": 10}
+    assert set.union(*map(file_names, sources.values())) == {f"train-{k}.png" for k in range(50)}
+    assert reports == [f"{root}: has no test split; 10 of its images are held out for one"]
+    again = open_dataset(DatasetSpec(str(root)), report=ignore)
+    assert all(file_names(again[name]) == file_names(sources[name]) for name in sources)
+
+
+def test_a_folder_without_a_data_set_names_the_forms(tmp_path):
+    with pytest.raises(UserError, match=r"no data set is found.*COCO.*YOLO.*VOC.*DOTA"):
+        open_dataset(DatasetSpec(str(tmp_path)))
+
+
+def test_a_folder_without_train(write_set):
+    with pytest.raises(UserError, match="has no train split"):
+        open_dataset(DatasetSpec(str(write_set(test=2))))
+
+
+def test_a_set_exported_with_images_and_json_beside_each_other(write_set):
+    root = write_set(train=4, valid=2, test=2)
+    for split in ("train", "valid", "test"):
+        (root / split).mkdir()
+        (root / "annotations" / f"{split}.json").rename(root / split / "_annotations.coco.json")
+        for file in (root / "images").glob(f"{split}-*"):
+            file.rename(root / split / file.name)
+    sources = open_dataset(DatasetSpec(str(root)))
+    assert sizes(sources) == {"train": 4, "val": 2, "test": 2}
+    assert all(source.image(0).shape == (8, 8, 3) for source in sources.values())
 
 
 def test_splits_with_other_categories(write_set):
     root = write_set(train=4, test=2)
     file = root / "annotations" / "test.json"
     file.write_text(file.read_text().replace('"fruit"', '"leaf"'))
-    with pytest.raises(UserError, match=r"test\.json: has other categories than .*train\.json"):
+    with pytest.raises(UserError, match="test has other categories than train"):
         open_dataset(DatasetSpec(str(root)))
 
 
@@ -227,7 +256,8 @@ def test_coco_opens_though_train2017_has_two_boxes_without_height(write_set):
     file.write_text(file.read_text().replace("[1, 1, 4, 4]", "[1, 1, 4, 0.0]", 2))
     reports: list[str] = []
     open_dataset(DatasetSpec("coco", root=str(root.parent)), report=reports.append)
-    assert reports == [f"{file}: dropped 2 broken boxes: 2 without area"]
+    assert reports[0] == f"{file}: dropped 2 broken boxes: 2 without area"
+    assert "coco: train: 20 images, published 118287" in reports
     with pytest.raises(UserError, match=r"annotation id 1 .* no area"):
         open_dataset(DatasetSpec(str(root)))
 

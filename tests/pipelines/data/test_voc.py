@@ -14,7 +14,8 @@ from torchvision.datasets import VOCDetection
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import ImageRecord
 from pipelines.data.registry import DatasetSpec, open_dataset
-from pipelines.data.voc import CLASSES, LARGEST_FILE, read_voc
+from pipelines.data.text_files import LARGEST_FILE
+from pipelines.data.voc import CLASSES, read_voc
 from pipelines.errors import UserError
 
 PARTS = (
@@ -238,7 +239,7 @@ def test_a_broken_box_stops_the_run_or_is_dropped_and_reported(devkit, old, new,
     with pytest.raises(UserError, match=words) as caught:
         read_voc(devkit.path, "train")
     assert str(caught.value).startswith(f"{file}: object 1 has ")
-    assert "set drop_broken" in str(caught.value)
+    assert "--drop-broken" in str(caught.value)
     reports: list[str] = []
     split = read_voc(devkit.path, "train", drop_broken=True, report=reports.append)
     assert [a.image_id for a in split.annotations] == [2, 2, 3]

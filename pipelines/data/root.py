@@ -1,0 +1,13 @@
+"""Where the named data sets lie."""
+
+import os
+from pathlib import Path
+
+ROOT_VARIABLE = "DETECTION_DATA"
+DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Beside the repository."""
+
+
+def data_root(root: str | None = None) -> Path:
+    """The folder of the named data sets: as given, else by the variable, else the default."""
+    return Path(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
