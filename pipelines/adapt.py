@@ -258,7 +258,7 @@ def write(proposal: Proposal, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset", help="a data set's name, or the folder of one in COCO form")
+    parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
     parser.add_argument("--input-size", type=int, default=REFERENCE_SIZE, metavar="S",
                         help="side of the square network input, pixels (%(default)s)")  # fmt: skip
     arguments = parser.parse_args()

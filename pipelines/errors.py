@@ -13,7 +13,12 @@ class UserError(Exception):
 
 def note(message: str) -> None:
     """Tell the user one line on stderr: something was repaired, dropped or left over."""
-    print(f"note: {message}", file=sys.stderr, flush=True)
+    print(f"note: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def one_line(message: str) -> str:
+    """The message without line breaks, as a file's name may have them."""
+    return " ".join(message.splitlines())
 
 
 def _exit_on_sigterm(signum: int, frame: FrameType | None) -> NoReturn:
@@ -30,7 +35,7 @@ def run_cli(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print("error: " + " ".join(str(error).splitlines()), file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

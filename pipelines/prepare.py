@@ -1,34 +1,49 @@
-"""Make a data set ready for training: `python -m pipelines.prepare NAME SIZE`.
+"""Make a data set ready for training: `python -m pipelines.prepare DATASET SIZE`.
 
-Every image is checked, decoded and resized once; what is there already is left as it is.
+Every image is checked, decoded and resized once; what is there already is left as it is, unless a
+file of one's own data set has changed since.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import os
 import re
+import shlex
 from pathlib import Path
 
 from filelock import FileLock
 
+from pipelines.data.folder_swap import write_whole
 from pipelines.data.prepared import prepare
 from pipelines.data.registry import DatasetSpec, open_dataset
-from pipelines.errors import run_cli
+from pipelines.errors import note, run_cli
+from pipelines.inspect.suspicions import summary_lines
 from pipelines.runtime import REPOSITORY
 
 
 def prepared_folder(dataset: str, input_size: int) -> Path:
     """Where a data set lies once it is prepared; a path gets a name that its text determines."""
-    if re.fullmatch(r"[a-z0-9-]+", dataset):
+    if _is_name(dataset):
         name = dataset
     else:
         name = f"own-{hashlib.sha256(dataset.encode()).hexdigest()[:8]}"
     return REPOSITORY / "data" / f"{name}-{input_size}"
 
 
-def ensure_prepared(dataset: str, input_size: int) -> Path:
+def ensure_prepared(dataset: str, input_size: int, *, drop_broken: bool = False) -> Path:
     """The prepared folder, made now if it is not there; one process makes it, others wait.
+
+    A folder of one's own is prepared anew if a file in it was added, removed or changed, and what
+    was found in it is told first.
+
+    Args:
+        dataset: a name, or the path of a folder.
+        input_size: side of the square images, pixels.
+        drop_broken: leave out broken boxes and report them, rather than stop; of a folder of one's
+            own this is remembered.
 
     Raises:
         UserError: the data set is not found or broken.
@@ -36,17 +51,61 @@ def ensure_prepared(dataset: str, input_size: int) -> Path:
     folder = prepared_folder(dataset, input_size)
     folder.parent.mkdir(exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.wait")):
-        if not (folder / "manifest.json").exists():
-            prepare(open_dataset(DatasetSpec(dataset)), folder, input_size)
+        if _is_name(dataset):
+            if not (folder / "manifest.json").exists():
+                prepare(
+                    open_dataset(DatasetSpec(dataset, drop_broken=drop_broken)), folder, input_size
+                )
+        else:
+            _prepare_own(dataset, folder, input_size, drop_broken)
     return folder
+
+
+def _prepare_own(dataset: str, folder: Path, input_size: int, drop_broken: bool) -> None:
+    record = folder.with_name(f".{folder.name}.json")
+    before = json.loads(record.read_text()) if record.exists() else {}
+    dropping = drop_broken or before.get("drop_broken", False)
+    state = {"files": _digest_of_files(Path(dataset).expanduser()), "drop_broken": dropping}
+    ready = (folder / "manifest.json").exists()
+    if ready and before == state:
+        return
+    if ready:
+        note(f"{dataset}: its files have changed; preparing it anew")
+    sources = open_dataset(DatasetSpec(dataset, drop_broken=dropping))
+    for line in summary_lines(sources, input_size):
+        note(line)
+    note(f"to look at it: python -m pipelines.inspect {shlex.quote(dataset)}")
+    prepare(sources, folder, input_size)
+    write_whole(record, json.dumps(state))
+
+
+def _is_name(dataset: str) -> bool:
+    return re.fullmatch(r"[a-z0-9-]+", dataset) is not None
+
+
+def _digest_of_files(folder: Path) -> str:
+    """Of every file's name, size and time of change."""
+    digest = hashlib.sha256()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(place, name)
+            status = path.stat() if path.exists() else path.lstat()
+            entry = f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0"
+            digest.update(entry.encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset", help="a data set's name, or the folder of one in COCO form")
+    parser.add_argument("dataset", help="a data set's name, or the folder of one's own")
     parser.add_argument("size", type=int, help="side of the square network input, pixels")
+    parser.add_argument(
+        "--drop-broken", action="store_true", help="leave out broken boxes, and say how many"
+    )
     arguments = parser.parse_args()
-    print(ensure_prepared(arguments.dataset, arguments.size).relative_to(REPOSITORY))
+    folder = ensure_prepared(arguments.dataset, arguments.size, drop_broken=arguments.drop_broken)
+    print(folder.relative_to(REPOSITORY))
 
 
 if __name__ == "__main__":

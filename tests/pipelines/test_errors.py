@@ -34,5 +34,5 @@ def test_success_and_other_errors_pass_through():
 
 
 def test_note_goes_to_stderr(capsys):
-    note("2 left over")
-    assert capsys.readouterr() == ("", "note: 2 left over\n")
+    note("2 left over of a\nb.png")
+    assert capsys.readouterr() == ("", "note: 2 left over of a b.png\n")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 
 
 def test_another_library_s_word_that_the_loss_is_not_finite_stops_the_run_too():
-    class Diverging(OwnSteps):
+    class Diverging(OwnSteps[Any]):
         def __call__(self, number, images, matches):
             if number == 3:
                 raise FloatingPointError("Loss became infinite\nloss_cls = inf")
