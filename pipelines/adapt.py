@@ -35,13 +35,14 @@ from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError, note, run_cli
-from pipelines.plan import RESULTS, workbench_spec
+from pipelines.plan import RESULTS, profile_settings, workbench_spec
 from pipelines.prepare import ensure_prepared, prepared_folder
-from pipelines.spec import RunSpec
+from pipelines.spec import DetectorName, RunSpec
 
 SHOWN = 10
 AUTO = "auto"
 ADAPTED = ("attach", "anchors", "class_weights")
+SSDS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2)
 BLUE, ORANGE, GREEN = "#56b4e9", "#d55e00", "#009e73"
 
 
@@ -145,14 +146,18 @@ def adapt(
 def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     """The workbench's parameters with every `auto` replaced by what fits the data set.
 
-    `attach`, `anchors` and `class_weights` may be `auto`; those that are given stay as they are,
-    and blocks that are not given are the detector's own.
+    `attach`, `anchors` and `class_weights` may be `auto`, at the top or in the profile; the
+    profile's is for this project's SSDs alone. Those that are given stay as they are, and blocks
+    that are not given are the detector's own.
     """
-    wanted = [key for key in ADAPTED if parameters.get(key) == AUTO]
+    own = {key: parameters[key] for key in ADAPTED if parameters.get(key) is not None}
+    parameters, of_profile = _without_auto(parameters)
+    spec = workbench_spec(parameters)
+    if spec.detector not in SSDS:
+        of_profile = []
+    wanted = [key for key in ADAPTED if own.get(key, AUTO if key in of_profile else None) == AUTO]
     if not wanted:
         return parameters
-    given = {key: None if key in wanted else parameters.get(key) for key in ADAPTED}
-    spec = workbench_spec({**parameters, **given})
     attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
     anchors = None if "anchors" in wanted else spec.anchors
     proposal = adapt(spec.dataset, spec.input_size, attach, anchors)
@@ -166,6 +171,19 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     for key in wanted:
         note(f"{key}: auto is {_joined(found[key])}")
     return {**parameters, **{key: found[key] for key in wanted}}
+
+
+def _without_auto(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The parameters with null for each `auto`, and the names that are `auto` in the profile."""
+    name = str(parameters.get("profile"))
+    settings = profile_settings(parameters, name)
+    plain = {key: value for key, value in settings.items() if value != AUTO}
+    profile = {**parameters["profiles"][name], "settings": plain}
+    top = {key: None for key in ADAPTED if parameters.get(key) == AUTO}
+    return (
+        {**parameters, **top, "profiles": {**parameters["profiles"], name: profile}},
+        [key for key in settings if key not in plain],
+    )
 
 
 def _objects(split: PreparedSplit) -> tuple[Tensor, Tensor]:
@@ -236,7 +254,7 @@ def training_command(dataset: str, proposal: Proposal) -> str:
     values = {"attach": best.attach, "anchors": best.anchors,
               "class_weights": proposal.class_weights}  # fmt: skip
     lists = {key: f"[{_joined(value, ',')}]" for key, value in values.items()}
-    changes = {"dataset": dataset, "input_size": proposal.input_size, **lists}
+    changes = {"profile": "own", "dataset": dataset, "input_size": proposal.input_size, **lists}
     words = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
     return shlex.join(["dvc", "exp", "run", *words, "workbench"])
 

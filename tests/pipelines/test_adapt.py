@@ -39,6 +39,18 @@ def test_auto_is_filled_in_and_what_is_given_stays(proposal, capsys):
     assert "anchors: auto is" in capsys.readouterr().err
 
 
+def test_a_profile_s_auto_is_filled_in_for_the_ssds_alone(proposal, capsys):
+    parameters = {**read_parameters(), "profile": "own", "input_size": 256}
+    spec = workbench_spec(fill_in({**parameters, "anchors": [20, 30, 40, 60]}))
+    assert spec.anchors == (20, 30, 40, 60)
+    assert spec.class_weights == proposal.class_weights
+    assert spec.attach is not None
+    assert "attach: auto is" in capsys.readouterr().err
+    lapnet = workbench_spec(fill_in({**parameters, "detector": "lapnet"}))
+    assert (lapnet.attach, lapnet.class_weights) == (None, None)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("detector", "blocks"), [("scale-aware-ssd", (5, 8)), ("ssd-mobilenet-v2", (14, 17))]
 )
@@ -53,7 +65,7 @@ def test_anchors_alone_fit_the_blocks_that_the_detector_has(detector, blocks, ca
 def test_without_auto_nothing_is_looked_at(monkeypatch):
     monkeypatch.setattr(adaptation, "adapt", None)
     parameters = read_parameters()
-    assert fill_in(parameters) is parameters
+    assert workbench_spec(fill_in(parameters)) == workbench_spec(parameters)
 
 
 def test_a_pair_that_cannot_be_is_an_error_of_the_user():
