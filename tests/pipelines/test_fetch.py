@@ -19,7 +19,9 @@ from PIL import Image
 
 from pipelines import fetch as program
 from pipelines.data.coco import read_coco
+from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.published import PUBLISHED, first_there
+from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.voc import read_voc
 from pipelines.errors import UserError
 from pipelines.fetch import fetch
@@ -229,6 +231,19 @@ def test_a_data_set_comes_from_the_server_to_the_loader(publish, server, root, n
     assert not any("/." in f"/{path}" for path in left(root) - {".downloads/downloads.json"})
     assert get(name, root) == folder
     assert len(server.log) == len(archives)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_is_named_is_fetched_counted_and_made_ready(publish, root, tmp_path, name):
+    publish(name)
+    reports: list[str] = []
+    spec = DatasetSpec(name, root=str(root), validation_fraction=0)
+    prepare(open_dataset(spec, report=reports.append), tmp_path / "ready", 8, progress=False)
+    for split, (images, boxes) in SMALL[name].items():
+        ready = load_prepared(tmp_path / "ready", split)
+        assert (len(ready.images), len(ready.coco.annotations)) == (images, boxes)
+    found, published = SMALL[name]["train"][0], PUBLISHED[name].counts["train"].images
+    assert f"{name}: train: {found} images, published {published}" in reports
 
 
 @pytest.mark.parametrize("top", ["", "tomatOD_images/", "images/"])

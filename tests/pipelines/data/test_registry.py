@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.data import aerial, scenes
 from pipelines.data.mosaic import MosaicSource
@@ -217,6 +218,24 @@ def test_broken_boxes_are_dropped_on_request(write_set):
     sources = open_dataset(spec, report=reports.append)
     assert len(sources["train"].split.annotations) == 3
     assert reports == [f"{file}: dropped 1 broken boxes: 1 without area"]
+
+
+def test_dota_is_cut_into_tiles_after_val_was_taken(tmp_path):
+    for part, count in (("train", 3), ("val", 1)):
+        for folder in ("images", "labelTxt"):
+            (tmp_path / "dota" / part / folder).mkdir(parents=True)
+        for k in range(count):
+            Image.new("RGB", (40, 28), (k, 0, 0)).save(tmp_path / f"dota/{part}/images/P{k}.png")
+            label = tmp_path / f"dota/{part}/labelTxt/P{k}.txt"
+            label.write_text("2 2 10 2 10 9 2 9 ship 0\n30 12 38 12 38 20 30 20 harbor 0\n")
+    spec = DatasetSpec("dota", root=str(tmp_path), cut=28, overlap=8)
+    assert sizes(open_dataset(spec, report=ignore)) == {"train": 6, "test": 2}
+    own = replace(spec, name=str(tmp_path / "dota"))
+    sources = open_dataset(own, report=ignore)
+    assert sizes(sources) == {"train": 2, "val": 1, "test": 1}, "one's own is not cut"
+    tiles = open_dataset(spec, report=ignore)["test"].split
+    assert [a.bbox for a in tiles.annotations] == [(2, 2, 8, 7), (18, 12, 8, 8)]
+    assert [(i.width, i.height) for i in tiles.images] == [(28, 28), (28, 28)]
 
 
 def as_coco_ships(root: Path) -> None:
