@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -53,8 +53,7 @@ def find_files(inputs: Sequence[Path]) -> list[File]:
     """Pictures and videos in the order given; those of a folder, and of its folders, by name.
 
     Raises:
-        UserError: an input is not there, is of another kind, or holds nothing to look at; or a
-            video is among them and PyAV is not installed.
+        UserError: an input is not there, is of another kind, or holds nothing to look at.
     """
     found: list[File] = []
     for path in inputs:
@@ -69,10 +68,6 @@ def find_files(inputs: Sequence[Path]) -> list[File]:
             raise UserError(f"{path}: is neither picture nor video ({_kinds()})")
         else:
             found.append(File(path, PurePosixPath(path.name)))
-    if (video := next((f for f in found if f.is_video), None)) and not _reads_videos():
-        raise UserError(
-            f"{video.path}: reading videos needs PyAV; install it (pip install av), or give frames"
-        )
     return _with_own_names(found)
 
 
@@ -105,8 +100,6 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_video(file: File) -> Iterator[Frame]:
-    import av  # not everyone's
-
     with av.open(str(file.path)) as container:
         if not container.streams.video:
             raise ValueError("no pictures in it")
@@ -135,7 +128,3 @@ def _is_ours(path: Path) -> bool:
 
 def _kinds() -> str:
     return ", ".join(sorted(kind.removeprefix(".") for kind in PICTURES | VIDEOS))
-
-
-def _reads_videos() -> bool:
-    return importlib.util.find_spec("av") is not None

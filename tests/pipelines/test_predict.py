@@ -1,9 +1,11 @@
 """Prediction: any model, any file, boxes in the picture's own pixels, nothing half-written."""
 
 import json
+import os
 import sys
 from pathlib import Path, PurePosixPath
 
+import av
 import numpy as np
 import onnx
 import pytest
@@ -21,7 +23,7 @@ from pipelines.errors import UserError
 from pipelines.export.graph import add_metadata, export_graph
 from pipelines.predict import __main__ as command
 from pipelines.predict.draw import draw
-from pipelines.predict.frames import File, find_files, read_frames
+from pipelines.predict.frames import BrokenFileError, File, find_files, read_frames
 from pipelines.predict.model import Found, Model, load_model
 from pipelines.spec import RunSpec
 from pipelines.trained import open_run
@@ -177,7 +179,6 @@ def test_a_picture_is_read_upright_and_in_rgb(tmp_path):
 
 
 def test_a_video_s_frames_are_pictures_with_a_time(command_line, tmp_path):
-    av = pytest.importorskip("av", reason="PyAV is not installed")
     with av.open(str(tmp_path / "clip.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height = 120, 90
@@ -191,11 +192,12 @@ def test_a_video_s_frames_are_pictures_with_a_time(command_line, tmp_path):
     assert (tmp_path / "out" / "pictures" / "clip.mp4" / "000002.jpg").exists()
 
 
-def test_a_video_without_its_library_is_refused_with_what_to_install(tmp_path, monkeypatch):
-    (tmp_path / "clip.mp4").touch()
-    monkeypatch.setattr("pipelines.predict.frames._reads_videos", lambda: False)
-    with pytest.raises(UserError, match="pip install av"):
-        find_files([tmp_path / "clip.mp4"])
+@pytest.mark.parametrize("kept", [0, 10, 400])
+def test_a_broken_video_is_named(tmp_path, kept):
+    (tmp_path / "clip.mp4").write_bytes(bytes(range(200)) * 2)
+    os.truncate(tmp_path / "clip.mp4", kept)
+    with pytest.raises(BrokenFileError, match=r"clip\.mp4: cannot be decoded"):
+        list(read_frames(File(tmp_path / "clip.mp4", PurePosixPath("clip.mp4"))))
 
 
 def test_boxes_are_drawn_where_they_are_in_the_class_s_colour():
