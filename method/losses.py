@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from method.processes import shared_count
+
 
 def classification_loss(
     logits: Tensor,
@@ -33,7 +35,7 @@ def classification_loss(
         scores = scores.softmax(dim=-1)
     labels, sampled = labels.flatten(), sampled.flatten()
     loss = F.cross_entropy(scores, labels, weight=weights, reduction="none")
-    return (loss * sampled).sum() / (weights[labels] * sampled).sum()
+    return (loss * sampled).sum() / shared_count((weights[labels] * sampled).sum())
 
 
 def localisation_loss(offsets: Tensor, targets: Tensor, positive: Tensor) -> Tensor:
@@ -42,5 +44,5 @@ def localisation_loss(offsets: Tensor, targets: Tensor, positive: Tensor) -> Ten
     Zero, with a gradient of zero, where no anchor is positive.
     """
     loss = F.smooth_l1_loss(offsets.float(), targets, reduction="none").sum(dim=-1)
-    count = positive.sum().clamp(min=1) * offsets.shape[-1]
+    count = shared_count(positive.sum(), least=1) * offsets.shape[-1]
     return torch.where(positive, loss, 0).sum() / count

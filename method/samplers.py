@@ -11,6 +11,8 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from method.processes import shared_count
+
 
 class Sampler(StrEnum):
     """The rows of the scale-aware SSD's Table 7."""
@@ -59,7 +61,8 @@ def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tens
         negatives = hardest_negatives(background_loss, positive, ratio, sampling.over_batch)
     if sampling.limit is not None:
         negatives = _hardest(background_loss, negatives, sampling.limit - positive.sum())
-    return torch.where((positive | negatives).any(), negatives, ~positive)
+    left = shared_count((positive | negatives).sum())
+    return torch.where(left > 0, negatives, ~positive)
 
 
 def misclassified_negatives(scores: Tensor, positive: Tensor) -> Tensor:

@@ -33,8 +33,10 @@ class Batches(Protocol[Match]):
     def __len__(self) -> int:
         """Images of the training set."""
 
-    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
-        """Pixels (B×S×S×3 `uint8`) and matches of one step's images."""
+    def batch(
+        self, step: int, indices: Sequence[int], first: int = 0
+    ) -> tuple[NDArray[np.uint8], list[Match]]:
+        """Pixels (B×S×S×3 `uint8`) and matches of a step's images from the place `first` on."""
 
 
 class FixedBatches(Generic[Match]):
@@ -49,7 +51,9 @@ class FixedBatches(Generic[Match]):
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
+    def batch(
+        self, step: int, indices: Sequence[int], first: int = 0
+    ) -> tuple[NDArray[np.uint8], list[Match]]:
         return self.pixels[list(indices)], [self.matches[i] for i in indices]
 
 
@@ -71,9 +75,11 @@ class AugmentedBatches(Generic[Match]):
     def __len__(self) -> int:
         return len(self.split.images)
 
-    def batch(self, step: int, indices: Sequence[int]) -> tuple[NDArray[np.uint8], list[Match]]:
+    def batch(
+        self, step: int, indices: Sequence[int], first: int = 0
+    ) -> tuple[NDArray[np.uint8], list[Match]]:
         images, matches = [], []
-        for place, index in enumerate(indices):
+        for place, index in enumerate(indices, first):
             epoch = (step * self.spec.batch_size + place) // len(self)
             pixels, boxes, labels = self._image(epoch, index)
             with torch.random.fork_rng(devices=[]):

@@ -36,7 +36,7 @@ from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
 from pipelines.spec import DetectorName, RunSpec
-from pipelines.trainer import autocast, make_optimizer, to_batch, training_step
+from pipelines.steps import autocast, make_optimizer, to_batch, training_step
 
 IMAGES = 32
 NOT_COUNTED = 3
@@ -81,7 +81,7 @@ def time_loop(input_size: int, rounds: int, device: torch.device) -> list[float]
         chosen = rng.integers(0, IMAGES, spec.batch_size)
         images = to_batch(scene.pixels[chosen], device)
         targets = [matches[i] for i in chosen]
-        float(training_step(detector, optimizer, images, targets, spec.precision)["loss"])
+        float(training_step(detector.losses, optimizer, images, targets, spec.precision)["loss"])
 
     stock = copy.deepcopy(detector)
     for module in stock.modules():
@@ -102,7 +102,7 @@ def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
 
     def step() -> None:
         matches = list(map(detector.match, scene.boxes, scene.labels))
-        training_step(detector, optimizer, images, matches, LAPNET.precision)
+        training_step(detector.losses, optimizer, images, matches, LAPNET.precision)
 
     bare = partial(_bare_step, detector, optimizer, images, LAPNET)
     return _medians([bare, step], rounds, device)

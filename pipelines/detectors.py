@@ -31,7 +31,7 @@ from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.errors import UserError
 from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec, Schedule, Switch
-from pipelines.trainer import OwnSteps, Steps, autocast
+from pipelines.steps import OwnSteps, Steps, autocast
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from method.processes import process_count
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 ALLOCATOR = ":".join(
@@ -41,8 +43,12 @@ def tune_allocator() -> None:
 
 
 def choose_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one; of several, that of this process."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
@@ -52,6 +58,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if on_gpu else _processor(),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
+        "processes": process_count(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "allocator_tuned": os.environ.get("GLIBC_TUNABLES") == ALLOCATOR,

@@ -40,8 +40,8 @@ from pipelines.ledger import is_run_of
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
 from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.steps import autocast, to_batch
 from pipelines.train_tf import tensorflow_errors
-from pipelines.trainer import autocast, to_batch
 
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
 SSDS = {DetectorName.SCALE_AWARE_SSD, ORIGINAL}

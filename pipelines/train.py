@@ -1,5 +1,7 @@
 """Train and score one run: `python -m pipelines.train SPEC.json FOLDER`.
 
+On several GPUs: `torchrun --nproc-per-node 2 -m pipelines.train SPEC.json FOLDER`.
+
 Killed at any moment and started again, it goes on from its last checkpoint and ends with the same
 detections. The folder appears only when the run is complete.
 """
@@ -34,6 +36,7 @@ from pipelines.detectors import (
 from pipelines.errors import UserError, run_cli
 from pipelines.hashing import file_sha256
 from pipelines.prepare import ensure_prepared
+from pipelines.processes import is_first, process_group, require_divisible, synchronised
 from pipelines.runtime import (
     REPOSITORY,
     choose_device,
@@ -44,14 +47,13 @@ from pipelines.runtime import (
 )
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import RunSpec
+from pipelines.steps import autocast, to_batch
 from pipelines.train_tf import tensorflow_errors, train_by_tensorflow
 from pipelines.trainer import (
     CHECKPOINT_SECONDS,
     Checkpoint,
     Progress,
     Validation,
-    autocast,
-    to_batch,
     train,
 )
 
@@ -68,6 +70,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         folder: where it goes; what is there is replaced at the end.
         checkpoint_seconds: least time between two checkpoints.
     """
+    require_divisible(spec)
     if spec.threads:
         torch.set_num_threads(spec.threads)
     data_folder = ensure_prepared(spec.dataset, spec.input_size)
@@ -75,7 +78,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     device = choose_device()
     weights = weights_fingerprint(spec.init)
     calibration = to_batch(training.images[:CALIBRATION_IMAGES], torch.device("cpu"))
-    detector = build_detector(spec, len(training.class_names), calibration)
+    detector = synchronised(build_detector(spec, len(training.class_names), calibration))
     detector.to(device)
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     code = code_state()
@@ -86,6 +89,8 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     )
     validate = _validation(detector, data_folder, spec, device)
     progress = train_detector(detector, training, spec, device, checkpoint, validate, folder.name)
+    if not is_first():
+        return
     detections = detect_all(detector, test, spec, device)
     record = {
         "name": folder.name,
@@ -249,7 +254,8 @@ def main() -> None:
     except (OSError, ValueError) as error:
         raise UserError(f"{arguments.specification}: cannot be read: {error}") from None
     spec = RunSpec.parse(values, str(arguments.specification))
-    run(spec, arguments.folder, arguments.checkpoint_seconds)
+    with process_group():
+        run(spec, arguments.folder, arguments.checkpoint_seconds)
 
 
 if __name__ == "__main__":

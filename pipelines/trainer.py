@@ -6,32 +6,27 @@ step and go on as if it had not, and so that two detectors with one seed see the
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
-from method.lapnet.losses import Weights
 from pipelines.augment import Batches
 from pipelines.errors import UserError
-from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
+from pipelines.processes import averaged, is_first, own_part
+from pipelines.spec import RunSpec
+from pipelines.steps import OwnSteps, Steps, to_batch
 
 LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
-MOMENTUM = 0.9
-POWER = 0.9
-"""Of the polynomial schedule."""
 
 Validation = Callable[[], dict[str, float]]
 
@@ -70,88 +65,6 @@ def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int
     return indices
 
 
-def learning_rate(spec: RunSpec, step: int, height: float) -> float:
-    """Learning rate of one step (from 0): a linear rise to `height`, then the schedule."""
-    if step < spec.warmup:
-        return height * (step + 1) / (spec.warmup + 1)
-    done = step / spec.iterations
-    if spec.schedule is Schedule.POLYNOMIAL:
-        return height * (1 - done) ** POWER
-    if spec.schedule is Schedule.STEP:
-        return height * 0.1 ** ((done >= 0.5) + (done >= 0.9))
-    return height * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def to_batch(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """B×S×S×3 `uint8` pixels as a B×3×S×S tensor in channels-last order, without a copy on CPU."""
-    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
-
-
-def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """The network's arithmetic; parameters stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)
-
-
-def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay, or SGD with momentum, in one fused kernel.
-
-    LapNet's learned weights have a learning rate of their own, and neither decay nor momentum:
-    without a gradient they stay.
-    """
-    learned = [p for m in detector.modules() if isinstance(m, Weights) for p in m.parameters()]
-    of_weights = {id(p) for p in learned}
-    others = [p for p in detector.parameters() if id(p) not in of_weights]
-    groups: list[dict[str, Any]] = [{"params": others, "weight_decay": spec.weight_decay}]
-    rate = spec.weights_learning_rate or spec.learning_rate
-    plain = {"params": learned, "weight_decay": 0, "lr": rate}
-    if spec.optimiser is Optimiser.SGD:
-        groups += [{**plain, "momentum": 0}] if learned else []
-        return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=MOMENTUM, fused=True)
-    groups += [{**plain, "betas": (0.0, 0.999)}] if learned else []
-    return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=True)
-
-
-def training_step(
-    detector: TrainableDetector[Match],
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    matches: Sequence[Match],
-    precision: Precision,
-) -> dict[str, Tensor]:
-    """Forward, backward and update; the losses and counts of the step, detached."""
-    with autocast(precision, images.device):
-        losses = detector.losses(images, matches)
-    total = torch.stack(list(losses.terms.values())).sum()
-    optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    optimizer.step()
-    values = {"loss": total, **losses.terms, **losses.counts}
-    return {name: value.detach() for name, value in values.items()}
-
-
-class Steps(Protocol):
-    """How a detector is trained, step by step."""
-
-    optimizer: torch.optim.Optimizer
-
-    def __call__(self, number: int, images: Tensor, matches: Sequence[Any]) -> dict[str, Tensor]:
-        """Step `number` (from 0); its `loss`, the terms of the loss, and the counts."""
-
-
-class OwnSteps(Generic[Match]):
-    """The steps of this project's own training, by the specification's optimiser and schedule."""
-
-    def __init__(self, detector: TrainableDetector[Match], spec: RunSpec) -> None:
-        self.detector, self.spec = detector, spec
-        self.optimizer = make_optimizer(detector, spec)
-        self.heights = [group["lr"] for group in self.optimizer.param_groups]
-
-    def __call__(self, number: int, images: Tensor, matches: Sequence[Match]) -> dict[str, Tensor]:
-        for group, height in zip(self.optimizer.param_groups, self.heights, strict=True):
-            group["lr"] = learning_rate(self.spec, number, height)
-        return training_step(self.detector, self.optimizer, images, matches, self.spec.precision)
-
-
 def train(
     detector: TrainableDetector[Match],
     data: Batches[Match],
@@ -184,12 +97,19 @@ def train(
     detector.train()
     window: list[dict[str, Tensor]] = []
     saved = time.monotonic()
-    bar = tqdm(total=spec.iterations, initial=progress.step, desc=label, unit="step")
+    part = own_part(spec.batch_size)
+    bar = tqdm(
+        total=spec.iterations,
+        initial=progress.step,
+        desc=label,
+        unit="step",
+        disable=not is_first(),
+    )
     with bar:
         while progress.step < spec.iterations:
             began = time.perf_counter()
-            indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)
-            pixels, matches = data.batch(progress.step, indices)
+            indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)[part]
+            pixels, matches = data.batch(progress.step, indices, part.start)
             images = to_batch(pixels, device)
             window.append(_step(steps, progress.step, images, matches, spec))
             progress.step += 1
@@ -204,10 +124,11 @@ def train(
                 bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
             progress.seconds += time.perf_counter() - began
             due = spec.validate_every and progress.step % spec.validate_every == 0
-            if validate and (due or (last and spec.validate_every)):
+            if validate and is_first() and (due or (last and spec.validate_every)):
                 progress.history.append({"step": progress.step, **validate()})
                 detector.train()
-            if checkpoint and not window and time.monotonic() - saved >= checkpoint.seconds:
+            waited = time.monotonic() - saved
+            if checkpoint and is_first() and not window and waited >= checkpoint.seconds:
                 checkpoint.save(detector, steps.optimizer, progress)
                 saved = time.monotonic()
     return progress
@@ -232,10 +153,8 @@ def _diverged(step: int, terms: str, spec: RunSpec) -> UserError:
 def _log_row(
     window: Sequence[dict[str, Tensor]], step: int, rate: float, spec: RunSpec
 ) -> dict[str, float]:
-    means = {
-        name: float(torch.stack([values[name].float() for values in window]).mean())
-        for name in window[0]
-    }
+    own = [torch.stack([values[name].float() for values in window]).mean() for name in window[0]]
+    means = dict(zip(window[0], averaged(torch.stack(own)).tolist(), strict=True))
     if not math.isfinite(means["loss"]):
         terms = ", ".join(f"{name} {value:g}" for name, value in means.items())
         raise _diverged(step, terms, spec)

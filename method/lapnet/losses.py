@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import sigmoid_focal_loss
 
+from method.processes import shared_count
+
 THRESHOLD = 0.5
 """Overlap above which an anchor takes part in the localisation, and is positive."""
 
@@ -107,11 +109,11 @@ class Weights(nn.Module):
 
         A grid without a positive label gets no gradient for its two weights.
         """
-        located = sums.located.clamp(min=1)
+        located = shared_count(sums.located, least=1)
         localisation, classification = sums.localisation, sums.classification
         regularisation = localisation.new_zeros(())
         if self.balance is Balance.LEARNED:
-            met = sums.positives > 0
+            met = shared_count(sums.positives) > 0
             s_loc, s_cls = (
                 torch.where(met, s, s.detach())
                 for s in (self.grid_localisation, self.grid_classification)

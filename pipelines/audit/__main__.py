@@ -33,9 +33,9 @@ from pipelines.plan import RESULTS
 from pipelines.prepare import ensure_prepared
 from pipelines.runtime import tune_allocator
 from pipelines.spec import RunSpec
+from pipelines.steps import to_batch
 from pipelines.train import run
 from pipelines.train_tf import tensorflow_errors
-from pipelines.trainer import to_batch
 
 
 class Verdict(StrEnum):

@@ -39,9 +39,9 @@ from pipelines.runtime import tune_allocator
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import Precision, RunSpec
 from pipelines.speed import ROUNDS, time_in_turn
+from pipelines.steps import to_batch
 from pipelines.train import detect_all
 from pipelines.trained import WEIGHTS, TrainedRun, open_run
-from pipelines.trainer import to_batch
 
 CHECK_IMAGES = 16
 CPU = torch.device("cpu")

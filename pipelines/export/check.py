@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from method.detection import Detections, Selection
 from method.detector import Detector
-from pipelines.trainer import to_batch
+from pipelines.steps import to_batch
 
 BOX_TOLERANCE = 0.5
 """Pixels of the input, at any side of a box."""

@@ -18,8 +18,8 @@ from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import UserError, note
 from pipelines.figures.close_up import View, outline, shared_areas, show_image
 from pipelines.figures.style import GREEN, SKY, VERMILLION, new_figure
+from pipelines.steps import to_batch
 from pipelines.trained import open_run
-from pipelines.trainer import to_batch
 
 CELL_SHARE = 0.75
 """Of a cell's side, what the points of its anchors take."""

@@ -15,8 +15,8 @@ from pipelines.data.records import Category
 from pipelines.errors import UserError
 from pipelines.export.onnx_detector import OnnxDetector
 from pipelines.runtime import choose_device
+from pipelines.steps import to_batch
 from pipelines.trained import open_run
-from pipelines.trainer import to_batch
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ RED, BLUE = (230, 40, 40), (40, 40, 230)
 
 
 def small(**config):
-    return SSD(SSDConfig(**{"classes": 2, "input_size": 64, "width": 0.25, **config}))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return SSD(SSDConfig(**{"classes": 2, "input_size": 64, "width": 0.25, **config}))
 
 
 def random_images(count, side, seed=0):

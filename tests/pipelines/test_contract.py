@@ -15,8 +15,9 @@ from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.detectors import agreement, build_detector
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import DetectorName, Precision, RunSpec, Schedule, Switch
+from pipelines.steps import to_batch
 from pipelines.train import detect_all, train_detector
-from pipelines.trainer import Checkpoint, to_batch
+from pipelines.trainer import Checkpoint
 
 CPU = torch.device("cpu")
 SIZE = 128

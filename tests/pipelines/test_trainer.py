@@ -10,19 +10,10 @@ import torch
 
 from method.detection import Detections
 from method.detector import StepLosses, TrainableDetector
-from method.lapnet.losses import Balance, Weights
 from pipelines.errors import UserError
-from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
-from pipelines.trainer import (
-    Checkpoint,
-    OwnSteps,
-    Progress,
-    batch_indices,
-    learning_rate,
-    make_optimizer,
-    to_batch,
-    train,
-)
+from pipelines.spec import Precision, RunSpec
+from pipelines.steps import OwnSteps
+from pipelines.trainer import Checkpoint, Progress, batch_indices, train
 
 SPEC = RunSpec(
     iterations=24, batch_size=4, precision=Precision.FP32, warmup=0, input_size=64, seed=3
@@ -60,7 +51,7 @@ class Brightness:
     def __len__(self):
         return len(self.pixels)
 
-    def batch(self, step, indices):
+    def batch(self, step, indices, first=0):
         pixels = self.pixels[indices]
         return pixels, [torch.tensor(p.mean() / 255) for p in pixels.astype(float)]
 
@@ -80,57 +71,6 @@ def test_each_epoch_shows_each_image_once():
 
 def test_a_batch_may_be_larger_than_the_set():
     assert sorted(batch_indices(3, 6, seed=0, step=1)) == [0, 0, 1, 1, 2, 2]
-
-
-def test_learning_rate_by_hand():
-    step = dataclasses.replace(SPEC, iterations=100, schedule=Schedule.STEP, learning_rate=1.0)
-    rates = [learning_rate(step, s, 1.0) for s in (0, 49, 50, 89, 90)]
-    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01])
-    cosine = dataclasses.replace(step, schedule=Schedule.COSINE, warmup=4)
-    assert [learning_rate(cosine, s, 1.0) for s in (0, 3)] == pytest.approx([0.2, 0.8])
-    assert learning_rate(cosine, 50, 1.0) == pytest.approx(0.5)
-    assert learning_rate(cosine, 75, 1.0) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
-    polynomial = dataclasses.replace(step, schedule=Schedule.POLYNOMIAL)
-    assert learning_rate(polynomial, 75, 1.0) == pytest.approx(0.25**0.9)
-
-
-@pytest.mark.parametrize(
-    ("optimiser", "decayed"),
-    # A step takes 5 % off; SGD's second takes 0.9 of the first one's once more.
-    [(Optimiser.ADAMW, 0.95**2), (Optimiser.SGD, 0.95**2 - 0.9 * 0.05)],
-)
-def test_lapnet_s_learned_weights_stay_without_a_gradient(optimiser, decayed):
-    weights, layer = Weights(2, Balance.LEARNED), torch.nn.Linear(1, 1)
-    detector = torch.nn.Sequential(weights, layer)
-    spec = dataclasses.replace(SPEC, optimiser=optimiser, learning_rate=0.1, weight_decay=0.5)
-    optimizer = make_optimizer(detector, spec)
-    grids, before = weights.grid_localisation, float(layer.weight.detach())
-    for gradient in ([1.0, 0.0], [0.0, 0.0]):
-        for parameter in detector.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        grids.grad = torch.tensor(gradient)
-        optimizer.step()
-    # Moved by 0.1 in the one step that had a gradient, in neither optimiser by what came before.
-    assert grids.tolist() == pytest.approx([0.9, 1])
-    assert float(layer.weight.detach()) == pytest.approx(before * decayed)
-
-
-def test_lapnet_s_learned_weights_go_by_their_own_rate():
-    detector = torch.nn.Sequential(Weights(2, Balance.LEARNED), torch.nn.Linear(1, 1))
-    spec = dataclasses.replace(
-        SPEC, iterations=10, warmup=0, learning_rate=0.1, weights_learning_rate=0.3
-    )
-    assert [group["lr"] for group in make_optimizer(detector, spec).param_groups] == [0.1, 0.3]
-    alike = dataclasses.replace(spec, weights_learning_rate=None)
-    assert [group["lr"] for group in make_optimizer(detector, alike).param_groups] == [0.1, 0.1]
-
-
-def test_batches_are_channels_last_views():
-    pixels = images().pixels
-    batch = to_batch(pixels, CPU)
-    assert batch.shape == (10, 3, 64, 64)
-    assert batch.is_contiguous(memory_format=torch.channels_last)
-    assert batch.data_ptr() == pixels.ctypes.data
 
 
 def test_the_loss_falls_and_the_history_says_so():

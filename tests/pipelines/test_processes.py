@@ -1,0 +1,127 @@
+"""Two processes that share a batch take the step of one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+from method.lapnet.detector import LapNet, LapNetConfig
+from method.lapnet.losses import Balance
+from method.samplers import Sampler, Sampling
+from method.ssd import SSD, SSDConfig
+from pipelines.errors import UserError
+from pipelines.processes import own_part, require_divisible
+from pipelines.runtime import REPOSITORY
+from pipelines.spec import DetectorName, Optimiser, Precision, Released, RunSpec
+from pipelines.steps import OwnSteps
+
+SIZE = 128
+BATCH = 4
+SPEC = RunSpec(
+    optimiser=Optimiser.SGD, precision=Precision.FP32, batch_size=BATCH, input_size=SIZE, warmup=0
+)
+# Uneven on purpose: the second process has nearly all of the objects.
+BOXES: tuple[list[list[float]], ...] = (
+    [],
+    [[20.0, 20, 44, 46]],
+    [[10.0, 10, 40, 36], [64, 60, 90, 92], [30, 70, 52, 96]],
+    [[70.0, 12, 96, 40], [12, 66, 40, 90]],
+)
+
+
+def build(kind):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if kind == "dns":
+            config = SSDConfig(2, SIZE, class_weights=(1.0, 4.0), sampling=Sampling(Sampler.DNS))
+            return SSD(config)
+        if kind == "basic":
+            return SSD(SSDConfig(2, SIZE))
+        return LapNet(LapNetConfig(2, SIZE, balance=Balance(kind)), seed=0)
+
+
+def gradients(kind):
+    """Of one step on this process's part of the batch, with batch norms that stand still."""
+    detector = build(kind).eval()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (BATCH, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
+    boxes = [torch.tensor(own).reshape(-1, 4) for own in BOXES]
+    labels = [torch.arange(len(own)) % 2 + 1 for own in boxes]
+    if isinstance(detector, LapNet):
+        detector.look_at(boxes, labels)
+    part = own_part(BATCH)
+    matches = [detector.match(b, k) for b, k in zip(boxes[part], labels[part], strict=True)]
+    counts = OwnSteps(detector, SPEC)(0, images[part], matches)
+    return {name: p.grad for name, p in detector.named_parameters()}, counts
+
+
+def work(rank, meeting, kind, out):
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+    found, counts = gradients(kind)
+    torch.save((found, counts), f"{out}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dns", "basic", "learned", "ratio"])
+def test_two_processes_give_the_gradients_of_one(kind, tmp_path):
+    expected, alone = gradients(kind)
+    spawn(work, args=(tmp_path / "meeting", kind, tmp_path / "out"), nprocs=2)
+    (first, parts), (second, others) = (torch.load(tmp_path / f"out-{k}.pt") for k in (0, 1))
+    assert expected.keys() == first.keys()
+    scale = max(gradient.abs().max() for gradient in expected.values() if gradient is not None)
+    for name, gradient in expected.items():
+        if gradient is not None:
+            torch.testing.assert_close(first[name], gradient, rtol=1e-3, atol=1e-5 * float(scale))
+            assert torch.equal(first[name], second[name])
+    assert (parts["positives"] + others["positives"]) / 2 == alone["positives"]
+    assert float((parts["loss"] + others["loss"]) / 2) == pytest.approx(float(alone["loss"]), 1e-4)
+
+
+@pytest.mark.slow
+def test_torchrun_trains_one_run_with_two_processes(tmp_path):
+    specification = {"dataset": "scenes", "input_size": 128, "iterations": 10, "batch_size": 4,
+                     "augment": ["flip"], "precision": "fp32", "threads": 1}  # fmt: skip
+    (tmp_path / "spec.json").write_text(json.dumps(specification))
+    launchers = {
+        "two": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"],
+        "one": [sys.executable],
+    }
+    for name, launcher in launchers.items():
+        command = [*launcher, "-m", "pipelines.train", "spec.json", name]
+        paths = [str(tmp_path / part) if part in ("spec.json", name) else part for part in command]
+        done = subprocess.run(paths, cwd=REPOSITORY, env=_environment(), capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+    records = {n: json.loads((tmp_path / n / "run.json").read_text()) for n in launchers}
+    assert [records[n]["machine"]["processes"] for n in ("one", "two")] == [1, 2]
+    one, two = (pd.read_csv(tmp_path / n / "history.csv").iloc[0] for n in ("one", "two"))
+    assert two["positives"] == one["positives"], "the same images, changed alike"
+    assert two["loss"] == pytest.approx(one["loss"], rel=0.5), "but for batch norms"
+    assert {p.name for p in tmp_path.iterdir()} == {"spec.json", "one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"detector": DetectorName.RETINANET_R50}, "retinanet-r50 is trained by its own"),
+        ({"released": (Released.MINE_OVER_BATCH,)}, "mine-over-batch looks at the batch"),
+        ({"batch_size": 9}, "a batch of 9 cannot be shared evenly"),
+    ],
+)
+def test_what_two_processes_cannot_share_is_refused(changes, message, monkeypatch):
+    require_divisible(RunSpec(**changes))
+    monkeypatch.setattr("pipelines.processes.process_count", lambda: 2)
+    with pytest.raises(UserError, match=f"2 processes: {message}"):
+        require_divisible(RunSpec(**changes))
+    require_divisible(RunSpec(batch_size=8))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(REPOSITORY))}
