@@ -18,6 +18,7 @@ from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from pipelines.costs import costs
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.departures import Paper, explain_departures
 from pipelines.deviations import deviations
@@ -40,6 +41,7 @@ CONVERGENCE = (
 )
 BALANCE = "Samples in a minibatch, and negatives to one positive, over the training (paper: §3.3)"
 DEVIATIONS = "In what the runs of this profile depart from their papers"
+COSTS = "What the trainings of each row cost, and what one more seed would"
 CORRELATION = "Does the A-score go with AP? Over the anchor sets of Table 5 (paper: §5.1)"
 
 
@@ -133,7 +135,7 @@ def write_table(
 
 
 def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
-    """All tables of both papers, and the page of deviations.
+    """All tables of both papers, the page of deviations, and what the study cost.
 
     Args:
         folder: where they go.
@@ -143,6 +145,7 @@ def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
     write_ssd_tables(folder, papers[Paper.SSD], study)
     write_lapnet_tables(folder, papers[Paper.LAPNET], study)
     write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
+    write_table(folder, "costs", costs(study), COSTS)
 
 
 def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:

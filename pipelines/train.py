@@ -230,6 +230,7 @@ def _cost(
         "training_images": images,
         "images_a_second": round(images / max(progress.seconds, 1e-9), 2),
         "peak_memory_mib": round(memory, 1),
+        **({} if progress.joules is None else {"joules": round(progress.joules, 1)}),
     }
 
 

@@ -83,7 +83,7 @@ def train_by_tensorflow(
         history.sort(key=lambda row: row["step"])
     shutil.rmtree(state)
     elsewhere = TrainedElsewhere(detector.packages, trained.configuration, trained.peak_memory_mib)
-    return Progress(spec.iterations, history, trained.seconds, elsewhere)
+    return Progress(spec.iterations, history, trained.seconds, elsewhere=elsewhere)
 
 
 def _largest_divisor(number: int, most: int) -> int:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
 from pipelines.augment import Batches
+from pipelines.energy import EnergyMeter
 from pipelines.errors import UserError
 from pipelines.processes import averaged, is_first, own_part
 from pipelines.spec import RunSpec
@@ -50,6 +51,8 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     """Time spent in training steps, over all starts of the run."""
+    joules: float | None = None
+    """Energy spent meanwhile, where it can be read."""
     elsewhere: TrainedElsewhere | None = None
 
 
@@ -97,6 +100,7 @@ def train(
     detector.train()
     window: list[dict[str, Tensor]] = []
     saved = time.monotonic()
+    meter, joules_before = EnergyMeter(device), progress.joules or 0.0
     part = own_part(spec.batch_size)
     bar = tqdm(
         total=spec.iterations,
@@ -120,6 +124,8 @@ def train(
                 row = _log_row(window, progress.step, rate, spec)
                 window.clear()
                 progress.history.append(row)
+                joules = meter.joules()
+                progress.joules = None if joules is None else joules_before + joules
                 speed = spec.batch_size * (bar.format_dict["rate"] or 0)
                 bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
             progress.seconds += time.perf_counter() - began
@@ -182,6 +188,7 @@ class Checkpoint:
             "step": progress.step,
             "history": progress.history,
             "seconds": progress.seconds,
+            "joules": progress.joules,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
@@ -201,7 +208,7 @@ class Checkpoint:
             return Progress()
         detector.load_state_dict(state["detector"])
         optimizer.load_state_dict(state["optimizer"])
-        return Progress(state["step"], state["history"], state["seconds"])
+        return Progress(state["step"], state["history"], state["seconds"], state["joules"])
 
     def remove(self) -> None:
         """Forget the state; the run is complete."""
