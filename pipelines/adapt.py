@@ -33,16 +33,15 @@ from method.matching import Matching
 from method.scale import A_SCORE_RANGE, REFERENCE_SIZE, equal_square_side, relative_sizes
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.prepared import PreparedSplit, load_prepared
-from pipelines.detectors import ssd_config
+from pipelines.detectors import SSDS, ssd_config
 from pipelines.errors import UserError, note, run_cli
 from pipelines.plan import RESULTS, profile_settings, workbench_spec
 from pipelines.prepare import ensure_prepared, prepared_folder
-from pipelines.spec import DetectorName, RunSpec
+from pipelines.spec import RunSpec
 
 SHOWN = 10
 AUTO = "auto"
 ADAPTED = ("attach", "anchors", "class_weights")
-SSDS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2)
 BLUE, ORANGE, GREEN = "#56b4e9", "#d55e00", "#009e73"
 
 

@@ -35,6 +35,8 @@ from pipelines.steps import OwnSteps, Steps, autocast
 
 RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000
+SSDS = {DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2}
+"""The paper's pair, which differ in nothing but their heads' places."""
 FP32_ONLY = {DetectorName.SSD_MOBILENET_V2_TF}
 # Detectron2 takes seconds to import: the functions that need it do so themselves.
 DETECTRON2 = {

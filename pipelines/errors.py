@@ -29,8 +29,12 @@ def run_cli(main: Callable[[], None]) -> None:
     """Run a command-line program's body.
 
     A UserError is printed to stderr as one line and the program exits with code 2; Ctrl-C exits
-    with 130 and one line. SIGTERM raises SystemExit(143), so that clean-up code runs.
+    with 130 and one line. SIGTERM raises SystemExit(143), so that clean-up code runs. `--help`
+    names the program as it is called.
     """
+    called = getattr(sys.modules["__main__"], "__spec__", None)
+    if called:
+        sys.argv[0] = f"python -m {called.name.removesuffix('.__main__')}"
     before = signal.signal(signal.SIGTERM, _exit_on_sigterm)
     try:
         main()

@@ -22,8 +22,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -34,7 +32,7 @@ from method.ssd import SSD
 from pipelines.data.folder_swap import write_whole
 from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.detectors import FP32_ONLY, build_detector, network_cost
+from pipelines.detectors import FP32_ONLY, SSDS, build_detector, network_cost
 from pipelines.errors import UserError, run_cli
 from pipelines.ledger import is_run_of
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
@@ -42,10 +40,9 @@ from pipelines.runtime import choose_device, code_state, describe_machine, tune_
 from pipelines.spec import DetectorName, Precision, RunSpec
 from pipelines.steps import autocast, to_batch
 from pipelines.train_tf import tensorflow_errors
+from pipelines.trained import load_weights
 
 ORIGINAL = DetectorName.SSD_MOBILENET_V2
-SSDS = {DetectorName.SCALE_AWARE_SSD, ORIGINAL}
-"""The paper's pair, timed on runs that differ in nothing else."""
 HEAVY_LAPNETS = {
     f"{DetectorName.LAPNET}-{backbone}": backbone
     for backbone in (Backbone.DARKNET53, Backbone.INCEPTION_RESNET_V2)
@@ -211,20 +208,13 @@ def _ready(contender: Contender, classes: int, images: Tensor) -> Detector:
     """The contender's detector with its weights, set for inference in channels-last order."""
     detector = build_detector(replace(contender.spec, init="none"), classes, images)
     if contender.run:
-        _load(detector, contender.run / "model.safetensors")
+        load_weights(detector, contender.run)
     else:
         _normalise(detector, images)
         if isinstance(detector, SSD):
             _thin_out_candidates(detector, images)
     detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return detector
-
-
-def _load(detector: Detector, weights: Path) -> None:
-    try:
-        detector.load_state_dict(load_file(weights))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{weights}: cannot be loaded, train the run again: {error}") from None
 
 
 @torch.no_grad()

@@ -45,14 +45,23 @@ def open_run(folder: Path) -> TrainedRun:
     categories = _categories(record, spec)
     blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8)
     detector = build_detector(replace(spec, init="none"), len(categories), blank)
+    load_weights(detector, folder)
+    detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainedRun(folder.resolve().name, spec, detector, categories)
+
+
+def load_weights(detector: Detector, folder: Path) -> None:
+    """Give a detector the weights of a run folder.
+
+    Raises:
+        UserError: they are not there, or of another detector.
+    """
     try:
         detector.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise UserError(
             f"{folder / WEIGHTS}: cannot be loaded, train the run again: {error}"
         ) from None
-    detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainedRun(folder.resolve().name, spec, detector, categories)
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ MOST_CLASSES = 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.inspect", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
     parser.add_argument("--input-size", type=int, default=REFERENCE_SIZE, metavar="S",
                         help="side of the square network input, pixels (%(default)s)")  # fmt: skip

@@ -1,8 +1,11 @@
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from pipelines.errors import UserError, note, run_cli
+from pipelines.runtime import REPOSITORY
 
 
 def test_user_error_is_one_line_and_code_2(capsys):
@@ -23,6 +26,13 @@ def test_ctrl_c_is_one_line_and_code_130(capsys):
         run_cli(interrupted)
     assert caught.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("program", ["plan", "predict"])
+def test_help_names_the_program_as_it_is_called(program):
+    command = [sys.executable, "-m", f"pipelines.{program}", "--help"]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert said.stdout.startswith(f"usage: python -m pipelines.{program} ")
 
 
 def test_success_and_other_errors_pass_through():
