@@ -24,6 +24,9 @@ from pipelines.departures import Paper, explain_departures
 from pipelines.deviations import deviations
 from pipelines.errors import run_cli
 from pipelines.findings import WITHIN, anchor_correlation, balance, convergence
+from pipelines.forecast import REMARK as FORECAST_REMARK
+from pipelines.forecast import forecast
+from pipelines.plan import read_parameters
 from pipelines.queries import Study, class_columns, trained_table
 from pipelines.runtime import REPOSITORY
 from pipelines.spec import DetectorName
@@ -42,6 +45,7 @@ CONVERGENCE = (
 BALANCE = "Samples in a minibatch, and negatives to one positive, over the training (paper: §3.3)"
 DEVIATIONS = "In what the runs of this profile depart from their papers"
 COSTS = "What the trainings of each row cost, and what one more seed would"
+FORECAST = "What the papers' own experiments would cost, reckoned from this study's runs"
 CORRELATION = "Does the A-score go with AP? Over the anchor sets of Table 5 (paper: §5.1)"
 
 
@@ -146,6 +150,10 @@ def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
     write_lapnet_tables(folder, papers[Paper.LAPNET], study)
     write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
     write_table(folder, "costs", costs(study), COSTS)
+    timed = study.folder / "speed.csv"
+    if timed.exists() and study.spec.input_size == REFERENCE_SIZE:
+        table = forecast(study, read_parameters(), pd.read_csv(timed))
+        write_table(folder, "forecast", table, FORECAST, FORECAST_REMARK)
 
 
 def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
