@@ -1,0 +1,144 @@
+"""Runs side by side on this machine: a `dvc repro` each, in one working tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipelines.errors import UserError
+from pipelines.launch.progress import POLL_SECONDS, Progress
+
+DVC = (sys.executable, "-m", "dvc")
+LINES_SHOWN = 15
+"""Of the log of a run that failed."""
+
+
+class Launcher:
+    """`dvc` processes for the stages of one pipeline file.
+
+    Args:
+        root: the repository.
+        pipeline: path of the pipeline file within it.
+    """
+
+    def __init__(self, root: Path, pipeline: str) -> None:
+        self.root = root
+        self.pipeline = pipeline
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopped = False
+
+    def stale(self) -> set[str]:
+        """Names of the stages that are not up to date."""
+        command = [*DVC, "status", "--json", self.pipeline]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise UserError(f"dvc status failed: {done.stderr.strip()}")
+        return {name.rpartition(":")[2] for name in json.loads(done.stdout)}
+
+    def repro(self, *stages: str, pull: bool = False) -> None:
+        """Bring the named stages and no others up to date, or the whole pipeline if none is named.
+
+        Args:
+            stages: names of stages.
+            pull: take what the default remote knows instead of running it.
+
+        Raises:
+            UserError: a stage failed.
+        """
+        targets = [f"{self.pipeline}:{stage}" for stage in stages]
+        pulled = ["--pull"] if pull else []
+        self._dvc("repro", *pulled, *(["--single-item", *targets] if targets else [self.pipeline]))
+
+    def push(self, *stages: str) -> None:
+        """Give the default remote the stages' outputs, and what is known of all that ever ran.
+
+        Raises:
+            UserError: the remote cannot be written, or an output is no longer in the cache.
+        """
+        self._dvc("push", "--run-cache", *(f"{self.pipeline}:{stage}" for stage in stages))
+
+    def train(
+        self, stages: Mapping[str, str], parents: Mapping[str, str], jobs: int, label: str
+    ) -> None:
+        """Run stages side by side; after a failure none is begun, and those at work are ended.
+
+        Args:
+            stages: run to stage, every run after its parent.
+            parents: run to the run that must be there first.
+            jobs: stages at once.
+            label: name on the progress bar.
+
+        Raises:
+            UserError: a stage failed; the end of what it printed has gone to stderr.
+        """
+        futures: dict[str, Future[None]] = {}
+        with Progress(len(stages), label) as progress, ThreadPoolExecutor(jobs) as pool:
+            try:
+                for name, stage in stages.items():
+                    parent = futures.get(parents.get(name, ""))
+                    futures[name] = pool.submit(self._train_one, name, stage, parent, progress)
+                names = {future: name for name, future in futures.items()}
+                pending = set(names)
+                while pending:
+                    done, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                        progress.end(names[future])
+                    progress.show()
+            except BaseException:
+                self._end_all()
+                raise
+
+    def _dvc(self, *arguments: str) -> None:
+        if subprocess.run([*DVC, *arguments], cwd=self.root, check=False).returncode != 0:
+            raise UserError(f"dvc {' '.join(arguments)} failed; what it said stands above")
+
+    def _train_one(
+        self, name: str, stage: str, parent: Future[None] | None, progress: Progress
+    ) -> None:
+        if parent:
+            parent.result()
+        if self._stopped:
+            return
+        progress.begin(name)
+        log = self.root / ".checkpoints" / f"{name}.log"
+        log.parent.mkdir(exist_ok=True)
+        target = f"{self.pipeline}:{stage}"
+        command = [*DVC, "--wait-for-lock", "repro", "--single-item", target]
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                command,
+                cwd=self.root,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running[name] = process
+            failed = process.wait() != 0
+            del self._running[name]
+        if failed and not self._stopped:
+            raise failure(self.root, name, f"{stage} failed")
+
+    def _end_all(self) -> None:
+        self._stopped = True
+        for process in list(self._running.values()):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+
+
+def failure(root: Path, name: str, told: str) -> UserError:
+    """The error of a run that failed, after the end of its log has gone to stderr."""
+    log = root / ".checkpoints" / f"{name}.log"
+    said = log.read_text(errors="replace") if log.exists() else ""
+    lines = said.replace("\r", "\n").splitlines()
+    tqdm.write("\n".join(lines[-LINES_SHOWN:]), file=sys.stderr)
+    return UserError(f"{told}; all that it said is in {log.relative_to(root)}")
