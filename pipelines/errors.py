@@ -1,10 +1,14 @@
 """Errors meant for the person at the command line, and how programs end on them."""
 
+import errno
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors that say so."""
 
 
 class UserError(Exception):
@@ -28,9 +32,9 @@ def _exit_on_sigterm(signum: int, frame: FrameType | None) -> NoReturn:
 def run_cli(main: Callable[[], None]) -> None:
     """Run a command-line program's body.
 
-    A UserError is printed to stderr as one line and the program exits with code 2; Ctrl-C exits
-    with 130 and one line. SIGTERM raises SystemExit(143), so that clean-up code runs. `--help`
-    names the program as it is called.
+    A UserError, or a full disk, is printed to stderr as one line and the program exits with code
+    2; Ctrl-C exits with 130 and one line. SIGTERM raises SystemExit(143), so that clean-up code
+    runs. `--help` names the program as it is called.
     """
     called = getattr(sys.modules["__main__"], "__spec__", None)
     if called:
@@ -40,6 +44,13 @@ def run_cli(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        place = error.filename or "results/, .checkpoints/ or data/"
+        print(f"error: {place}: no space is left on its disk; free some and start again, "
+              "what was finished is kept", file=sys.stderr)  # fmt: skip
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tqdm import tqdm
 
 from baselines.tf_od.detector import TensorFlowDetector
@@ -178,23 +178,28 @@ def write_run_folder(
     test: PreparedSplit,
     detector: torch.nn.Module,
 ) -> None:
-    """Write the five files beside the place, then move them there together.
+    """Write the five files beside the place, then move them there together, or none of them.
 
     `run.json` holds the hash of each of the others, so that a change made afterwards is seen.
     """
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    pd.DataFrame(progress.history).to_csv(fresh / "history.csv", index=False)
-    write_gzip(fresh / "detections.json.gz", json.dumps(detections, separators=(",", ":")))
-    matches = match_records(test.coco.to_coco(), detections)
-    write_gzip(fresh / "matches.csv.gz", matches.to_csv(index=False))
-    state = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
-    save_file(state, fresh / "model.safetensors")
-    record["files_sha256"] = {path.name: file_sha256(path) for path in sorted(fresh.iterdir())}
-    (fresh / "run.json").write_text(json.dumps(record, indent=1) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    try:
+        pd.DataFrame(progress.history).to_csv(fresh / "history.csv", index=False)
+        write_gzip(fresh / "detections.json.gz", json.dumps(detections, separators=(",", ":")))
+        matches = match_records(test.coco.to_coco(), detections)
+        write_gzip(fresh / "matches.csv.gz", matches.to_csv(index=False))
+        state = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
+        (fresh / "model.safetensors").write_bytes(save(state))
+        hashes = {path.name: file_sha256(path) for path in sorted(fresh.iterdir())}
+        record["files_sha256"] = hashes
+        (fresh / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def write_gzip(path: Path, text: str) -> None:

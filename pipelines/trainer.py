@@ -180,7 +180,7 @@ class Checkpoint:
     def save(
         self, detector: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
     ) -> None:
-        """Write the state beside the last one, then take its place."""
+        """Write the state beside the last one, then take its place; the last stays on an error."""
         state: dict[str, Any] = {
             "key": self.key,
             "detector": detector.state_dict(),
@@ -192,11 +192,15 @@ class Checkpoint:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        try:
+            with fresh.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
 
     def load(self, detector: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
         """Restore the state, if there is one of this key; else a beginning."""

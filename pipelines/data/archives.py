@@ -1,6 +1,5 @@
 """Unpack zip and tar archives: every member is checked before the first byte is written."""
 
-import errno
 import lzma
 import re
 import shutil
@@ -18,7 +17,7 @@ from typing import IO
 
 from tqdm import tqdm
 
-from pipelines.errors import UserError
+from pipelines.errors import DISK_FULL, UserError
 
 LONGEST_PART = 255
 """Bytes of one folder's or file's name, in UTF-8."""
@@ -28,7 +27,6 @@ LARGEST_RATIO = 200
 """Unpacked bytes to packed ones; annotations in json reach about 10."""
 
 _CHUNK = 2**20
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -90,7 +88,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise UserError(
                 f"{folder}: no space is left on its disk; free some and try again"
             ) from None

@@ -35,6 +35,17 @@ def test_help_names_the_program_as_it_is_called(program):
     assert said.stdout.startswith(f"usage: python -m pipelines.{program} ")
 
 
+def test_a_full_disk_is_one_line_and_code_2(capsys):
+    def fill():
+        with open("/dev/full", "w") as file:
+            file.write("x" * 100_000)
+
+    with pytest.raises(SystemExit) as caught:
+        run_cli(fill)
+    assert caught.value.code == 2
+    assert "no space is left on its disk; free some" in capsys.readouterr().err
+
+
 def test_success_and_other_errors_pass_through():
     before = signal.getsignal(signal.SIGTERM)
     run_cli(lambda: None)

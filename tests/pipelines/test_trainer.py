@@ -109,6 +109,18 @@ def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
     assert Checkpoint(saved.path, "other").load(detector, optimizer).step == 0
 
 
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path):
+    detector = MeanColour()
+    optimizer = torch.optim.AdamW(detector.parameters())
+    checkpoint = Checkpoint(tmp_path / "state.pt", "one")
+    checkpoint.save(detector, optimizer, Progress(step=7))
+    (tmp_path / "state.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoint.save(detector, optimizer, Progress(step=8))
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+    assert checkpoint.load(detector, optimizer).step == 7
+
+
 def test_a_loss_that_is_not_finite_stops_the_run():
     with pytest.raises(UserError, match=r"not finite at step 10 .*learning_rate"):
         train(MeanColour(factor=math.inf), images(), SPEC, device=CPU)
