@@ -1,6 +1,7 @@
 """Errors meant for the person at the command line, and how programs end on them."""
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -42,6 +43,10 @@ def run_cli(main: Callable[[], None]) -> None:
     before = signal.signal(signal.SIGTERM, _exit_on_sigterm)
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read what is printed has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)

@@ -46,6 +46,19 @@ def test_a_full_disk_is_one_line_and_code_2(capsys):
     assert "no space is left on its disk; free some" in capsys.readouterr().err
 
 
+def test_a_reader_that_has_gone_is_no_error():
+    program = "from pipelines.errors import run_cli; run_cli(lambda: print('line\\n' * 100_000))"
+    command = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=REPOSITORY) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
 def test_success_and_other_errors_pass_through():
     before = signal.getsignal(signal.SIGTERM)
     run_cli(lambda: None)
