@@ -34,7 +34,7 @@ _BROKEN = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's word for a compression that it does not know
     ValueError,
 )
 
