@@ -18,8 +18,9 @@ import pandas as pd
 from pipelines.errors import UserError, note, run_cli
 from pipelines.hashing import file_sha256
 from pipelines.plan import RESULTS, read_parameters, study
+from pipelines.processes import ALONE
 from pipelines.scoring import score_records
-from pipelines.spec import RunSpec
+from pipelines.spec import Optimiser, RunSpec
 from pipelines.voc_ap import Definition, voc_map
 
 RECORD_FILES = ("run.json", "history.csv", "detections.json.gz", "matches.csv.gz")
@@ -44,6 +45,7 @@ def ledger_row(folder: Path) -> dict[str, Any]:
         "run": record["name"],
         "row": record["name"].rpartition("-s")[0],
         **{name: _flat(value) for name, value in record["specification"].items()},
+        "optimiser": Optimiser.SGD if spec.detector in ALONE else spec.optimiser,
         **score.figures,
         **{definition.value: voc_map(matches, definition) for definition in Definition},
         **{f"AP_{name}": value for name, value in score.class_ap.items()},

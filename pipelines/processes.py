@@ -21,7 +21,7 @@ ALONE = (
     DetectorName.FASTER_RCNN_R101,
     DetectorName.RETINANET_R50,
 )
-"""Trained by another library's trainer, in one process."""
+"""Trained by another library's trainer, in one process, by SGD with momentum."""
 OVER_BATCH = (Released.MINE_OVER_BATCH, Released.SAMPLE_LIMIT)
 """What looks at a batch as a whole."""
 
