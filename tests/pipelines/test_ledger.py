@@ -67,6 +67,19 @@ def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
     assert row["AP_class 1"] == score_records(records).class_ap["class 1"]
 
 
+@pytest.mark.parametrize(
+    ("detector", "optimiser"),
+    [("scale-aware-ssd", "adamw"), ("lapnet", "adamw"), ("faster-rcnn-r50", "sgd"),
+     ("ssd-mobilenet-v2-tf", "sgd"), ("ssdlite-mobilenet-v3", "adamw")],
+)  # fmt: skip
+def test_the_optimiser_is_that_of_whoever_trained_it(detector, optimiser, tmp_path):
+    folder = tmp_path / "row-s0"
+    write_run(folder, RunSpec.parse({"detector": detector}, "test"))
+    match_records(*random_case(3)).to_csv(folder / "matches.csv.gz", index=False)
+    seal(folder, json.loads((folder / "run.json").read_text()))
+    assert ledger_row(folder)["optimiser"] == optimiser
+
+
 @pytest.mark.parametrize("name", RECORD_FILES[1:])
 def test_a_file_changed_after_the_run_is_refused(tmp_path, name):
     write_run(tmp_path / "row-s0", RunSpec())
