@@ -2,7 +2,8 @@
 
 Each round times one image on every detector, in each precision, with and without decoding and
 suppression, in random order: whatever else the machine does hits all of them alike. The image is on
-the device already. Writes `speed.csv` and, with what it was measured on, `speed.json`.
+the device already. Writes `speed_rounds.csv` (each single time), `speed.csv` (what they say) and
+`speed.json` (what they were measured on).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,10 +40,18 @@ from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
 from pipelines.spec import DetectorName, Precision, RunSpec
 from pipelines.steps import autocast, to_batch
+from pipelines.timings import (
+    DIGITS,
+    ORIGINAL,
+    ROUNDS_FILE,
+    Timings,
+    Work,
+    summarise,
+    write_rounds,
+)
 from pipelines.train_tf import tensorflow_errors
 from pipelines.trained import load_weights
 
-ORIGINAL = DetectorName.SSD_MOBILENET_V2
 HEAVY_LAPNETS = {
     f"{DetectorName.LAPNET}-{backbone}": backbone
     for backbone in (Backbone.DARKNET53, Backbone.INCEPTION_RESNET_V2)
@@ -59,17 +68,6 @@ CANDIDATES = 0.055
 has on photographs after training with 3:1 mining (900 of 16,320)."""
 
 Key = TypeVar("Key")
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is timed."""
-
-    detector: str
-    """A name of the registry, or of `HEAVY_LAPNETS`."""
-    precision: Precision
-    postprocessing: bool
-    """With decoding and non-maximum suppression."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,14 @@ def choose_contenders(
 
 
 @tensorflow_errors()
-def measure(contenders: Mapping[str, Contender], settings: RunSpec, rounds: int) -> pd.DataFrame:
-    """Time all contenders, the original SSD among them, on test images; one row a `Work`."""
+def measure(
+    contenders: Mapping[str, Contender], settings: RunSpec, rounds: int
+) -> tuple[Timings, pd.DataFrame]:
+    """Time all contenders, the original SSD among them, on test images.
+
+    Returns:
+        Every single time, and a table with one row a work.
+    """
     device = choose_device()
     pixels, classes = _test_images(settings)
     detectors = {
@@ -138,13 +142,14 @@ def measure(contenders: Mapping[str, Contender], settings: RunSpec, rounds: int)
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
-        table = summarise(time_in_turn(works, batches, rounds, device))
+        timings = time_in_turn(works, batches, rounds, device)
+    table = summarise(timings)
     table["weights"] = [contenders[name].weights for name in table["detector"]]
     machine = describe_machine(device)
     table[["device", "threads"]] = machine["device"], machine["threads"]
     table[["input_size", "rounds"]] = settings.input_size, rounds
     costs = {name: network_cost(detector, batches[0]) for name, detector in detectors.items()}
-    return table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
+    return timings, table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
 
 
 def _can(work: Work) -> bool:
@@ -158,7 +163,7 @@ def time_in_turn(
     rounds: int,
     device: torch.device,
 ) -> dict[Key, list[float]]:
-    """Milliseconds of each work in each round, after `WARM_UP` rounds that do not count.
+    """Milliseconds of each work in each round, to three places, after `WARM_UP` that do not count.
 
     All works of a round see the same batch, in a new random order.
     """
@@ -172,27 +177,8 @@ def time_in_turn(
             works[work](batch)
             _wait_for(device)
             if number >= WARM_UP:
-                timings[work].append(1000 * (time.perf_counter() - start))
+                timings[work].append(round(1000 * (time.perf_counter() - start), 3))
     return timings
-
-
-def summarise(timings: Mapping[Work, Sequence[float]]) -> pd.DataFrame:
-    """Median, 95th percentile, and how many times as fast as the original SSD in the same round.
-
-    `timings` has milliseconds; the n-th of every work comes from the same round.
-    """
-    return pd.DataFrame(
-        {
-            **asdict(work),
-            "median_ms": np.median(taken),
-            "p95_ms": np.percentile(taken, 95),
-            "frames_a_second": 1000 / np.median(taken),
-            "ratio_to_original": np.median(
-                np.divide(timings[replace(work, detector=ORIGINAL)], taken)
-            ),
-        }
-        for work, taken in timings.items()
-    )
 
 
 def _test_images(settings: RunSpec) -> tuple[Any, int]:
@@ -269,9 +255,10 @@ def main() -> None:
         "code": code_state(),
         "machine": describe_machine(choose_device()),
     }
-    speed = measure(contenders, settings, arguments.rounds)
+    timings, speed = measure(contenders, settings, arguments.rounds)
     write_whole(folder / "speed.json", json.dumps(record, indent=1) + "\n")
-    write_whole(folder / "speed.csv", speed.to_csv(index=False, float_format="%.5g"))
+    write_rounds(timings, folder / ROUNDS_FILE)
+    write_whole(folder / "speed.csv", speed.to_csv(index=False, float_format=DIGITS))
     print(speed.drop(columns=["weights", "device"]).to_markdown(index=False, floatfmt=".4g"))
 
 

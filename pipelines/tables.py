@@ -116,7 +116,15 @@ def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
             "ms, median": speed["median_ms"].map("{:.1f}".format),
             "ms, 95 %": speed["p95_ms"].map("{:.1f}".format),
             "× original, paper": ratio.map("{:.2f}".format).where(timed_there, ""),
-            "× original": speed["ratio_to_original"].map("{:.2f}".format),
+            "× original [95 %]": [
+                f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
+                for ratio, low, high in zip(
+                    speed["ratio_to_original"],
+                    speed["ratio_low"],
+                    speed["ratio_high"],
+                    strict=True,
+                )
+            ],
             "parameters, M": (speed["parameters"] / 1e6).map("{:.2f}".format),
             "GFLOPs": (speed["flops_an_image"] / 1e9).map("{:.2f}".format),
             "weights": speed["weights"],

@@ -54,7 +54,10 @@ RULES = f"""How a verdict comes about:
   wholly beyond it *contradicted*, else *inconclusive*.
 - **An absolute value** is judged only where the run shares all of the paper's conditions: the
   interval meets it or not. Elsewhere it is *not testable here*, and what differs is named.
-- **A ratio of speeds** may be {SPEED_MARGIN:.0%} off; within {SAME_SPEED:.0%} of 1 none is faster.
+- **A ratio of speeds** is the median over rounds that timed both, its interval between two of these
+  rounds (binomial, 95 %). It excludes 1 on the paper's side: *reproduced* if it comes within
+  {SPEED_MARGIN:.0%} of the published ratio, else *partly*; on the other side: *contradicted*. It
+  includes 1: *inconclusive*. Equally fast is what lies within {SAME_SPEED:.0%}.
 - Two detectors that did not see as many images, or of which one alone starts from random weights,
   are **no fair pair**, and their difference is *not testable here*.
 - **Arithmetic** and what follows from the network must come out as printed.

@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.departures import Paper
 from pipelines.errors import UserError
 from pipelines.spec import DetectorName
-from pipelines.speed import ORIGINAL
+from pipelines.timings import ORIGINAL
 
 Table = Mapping[str, Any]
 

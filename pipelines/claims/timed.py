@@ -1,4 +1,4 @@
-"""Claims about speed, held against `speed.csv`: whole detections, one image at a time, in fp32.
+"""Claims about speed, held against the timings: whole detections, one image at a time, in fp32.
 
 The papers name no precision; fp32 is the only one in which every detector here can run.
 """
@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.claims.answers import Answer, Evidence, not_testable
+from pipelines.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.claims.verdicts import Published, Verdict, judge_frames, judge_speed
 from pipelines.queries import Study
+from pipelines.spec import Precision
+from pipelines.timings import ROUNDS_FILE, Work, read_rounds, speed_ratio
 
 PRINTED_DEVICE = "RTX 3090"
 
@@ -49,14 +51,16 @@ def check_speed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     if absent:
         return not_testable(f"not timed here: {' and '.join(absent)}", published.text)
     one, other = (timed.loc[name] for name in claim["speed"])
-    ours = float(one["ratio_to_original"] / other["ratio_to_original"])
-    why = f"on {_describe(one)}, not {PRINTED_DEVICE}; no interval: medians of the rounds"
+    works = [Work(name, Precision.FP32, postprocessing=True) for name in claim["speed"]]
+    ours = speed_ratio(read_rounds(evidence.study.folder / ROUNDS_FILE), *works)
+    why = f"on {_describe(one)}, not {PRINTED_DEVICE}"
     untrained = [row.name for row in (one, other) if row["weights"].startswith("untrained")]
     if untrained:
         why += f"; untrained: {' and '.join(map(str, untrained))}"
     return Answer(
-        judge_speed(published, ours), why, published.text, f"{ours:.2f}", n=str(one["rounds"]),
-        data=_data(evidence), difference=f"{ours - published.middle:+.2f}",
+        judge_speed(published, ours), why, published.text, f"{ours.estimate:.2f}",
+        describe_interval(ours, places=2), str(one["rounds"]), _data(evidence),
+        difference=f"{ours.estimate - published.middle:+.2f}",
     )  # fmt: skip
 
 
@@ -66,7 +70,8 @@ def _timed(study: Study) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame()
     speed = pd.read_csv(path)
-    return speed[speed["postprocessing"] & (speed["precision"] == "fp32")].set_index("detector")
+    whole = speed["postprocessing"] & (speed["precision"] == Precision.FP32)
+    return speed[whole].set_index("detector")
 
 
 def _parse_bound(value: Any) -> Published:

@@ -7,7 +7,7 @@ against 34.8 one of 12.4 to 12.6, and "5 to 7" is 4.5 to 7.5.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 from pipelines.statistics import Interval
@@ -15,7 +15,7 @@ from pipelines.statistics import Interval
 EQUAL_MARGIN = 1.0
 """Points within which two rows count as equal: the last place of the SSD paper's Tables 5 to 7."""
 SAME_SPEED = 0.05
-"""Two detectors whose times differ by a smaller share are neither faster nor slower."""
+"""Share by which the times of two detectors may differ that are said to be equally fast."""
 SPEED_MARGIN = 0.1
 """Share of a published ratio of speeds by which ours may differ and still be the same."""
 
@@ -153,16 +153,19 @@ def judge_frames(published: Published, ours: float) -> Verdict:
     return Verdict.REPRODUCED if near else Verdict.CONTRADICTED
 
 
-def judge_speed(published: Published, ours: float) -> Verdict:
-    """How many times as fast one detector is as another, from medians of interleaved rounds.
+def judge_speed(published: Published, ours: Interval) -> Verdict:
+    """How many times as fast one detector is as another.
 
-    Our ratio within `SAME_SPEED` of 1: inconclusive, or reproduced where the published range holds
-    1 as well. On the other side of 1: contradicted. On the paper's side: reproduced if within
-    `SPEED_MARGIN` of the published range, else partly.
+    The interval excludes 1 on the paper's side: reproduced if it meets the published range widened
+    by `SPEED_MARGIN`, else partly. It excludes 1 on the other side: contradicted. It includes 1:
+    inconclusive. Where the published range holds 1 it must lie within `SAME_SPEED` of it, and
+    contradicts wholly beyond.
     """
-    if 1 / (1 + SAME_SPEED) < ours < 1 + SAME_SPEED:
-        return Verdict.REPRODUCED if published.meets(1, 1) else Verdict.INCONCLUSIVE
-    if (ours > 1) != (published.middle > 1):
+    if published.meets(1, 1):
+        return judge_equality(Interval(*map(math.log, astuple(ours))), math.log1p(SAME_SPEED))
+    if ours.low <= 1 <= ours.high:
+        return Verdict.INCONCLUSIVE
+    if (ours.low > 1) != (published.middle > 1):
         return Verdict.CONTRADICTED
-    near = published.meets(ours / (1 + SPEED_MARGIN), ours * (1 + SPEED_MARGIN))
+    near = published.meets(ours.low / (1 + SPEED_MARGIN), ours.high * (1 + SPEED_MARGIN))
     return Verdict.REPRODUCED if near else Verdict.PARTLY

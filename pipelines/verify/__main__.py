@@ -29,6 +29,7 @@ from pipelines.runtime import REPOSITORY
 from pipelines.verify.rebuild import (
     Papers,
     compare_ledgers,
+    compare_timings,
     open_study,
     rebuild,
     rebuild_ledger,
@@ -83,6 +84,7 @@ def verify(profile: str, committed: Path, papers: Papers, data: Path) -> Iterato
             yield Level("rebuilt", "left out until all runs are sound")
         else:
             built, findings = rebuild(own, committed, papers)
+            findings += compare_timings(committed)
             yield Level("rebuilt", f"{built} files built from runs and timings", findings)
         done, findings = score_anew(runs, scored, data)
         findings += check_sizes(own, committed / "figures", data)

@@ -14,6 +14,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipelines.claims.ledger import answer_all, write_claims
 from pipelines.departures import Paper
 from pipelines.errors import UserError
@@ -24,6 +26,7 @@ from pipelines.ledger import ledger_row, write_ledger
 from pipelines.queries import Study
 from pipelines.runtime import REPOSITORY
 from pipelines.tables import write_tables
+from pipelines.timings import DIGITS, ROUNDS_FILE, read_rounds, summarise
 from pipelines.verify.records import read_record
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, csv.Error, UserError)
@@ -91,9 +94,23 @@ def _read_ledger(path: Path) -> dict[str, dict[str, str]]:
     return dict(zip(names, rows, strict=True))
 
 
+def compare_timings(committed: Path) -> list[str]:
+    """Where `speed.csv` is not what the single times give."""
+    rounds, speed = committed / ROUNDS_FILE, committed / "speed.csv"
+    if not rounds.exists() and not speed.exists():
+        return []
+    try:
+        given = summarise(read_rounds(rounds))
+        there = pd.read_csv(speed, dtype=str)[given.columns].to_csv(index=False)
+    except UNREADABLE as error:
+        return [f"speed.csv, {ROUNDS_FILE}: cannot be compared: {_describe(error)}"]
+    expected = given.to_csv(index=False, float_format=DIGITS)
+    return [] if there == expected else [f"speed.csv: {compare_texts(there, expected)}"]
+
+
 def open_study(profile: str, committed: Path, place: Path) -> Study:
     """The study of the runs and timings committed, with the ledger that lies in `place`."""
-    for name in ("runs", "speed.csv"):
+    for name in ("runs", "speed.csv", ROUNDS_FILE):
         if (committed / name).exists():
             (place / name).symlink_to((committed / name).resolve())
     return Study.open(profile, place)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.hashing import file_sha256
+from pipelines.timings import ROUNDS_FILE
 
 SUMS = "SHA256SUMS"
 COVERED = (
-    "runs", "ledger.csv", "speed.csv", "speed.json", "tables", "figures", "claims.csv",
-    "claims.md", "deviations.md", "report.html",
+    "runs", "ledger.csv", ROUNDS_FILE, "speed.csv", "speed.json", "tables", "figures",
+    "claims.csv", "claims.md", "report.html",
 )  # fmt: skip
 """Files and folders of a profile's results, as far as they are there."""
 

@@ -19,7 +19,8 @@ from pipelines.plan import read_parameters
 from pipelines.queries import Study
 from pipelines.runtime import REPOSITORY
 from pipelines.scoring import match_records
-from pipelines.spec import DetectorName, RunSpec
+from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.timings import ROUNDS_FILE, Work, write_rounds
 from tests.pipelines.test_scoring import random_case
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
@@ -228,11 +229,19 @@ def test_speed_is_the_ratio_of_whole_detections_in_fp32(own_study):
     pd.DataFrame({
         "detector": ["a", "b", "a"], "precision": ["fp32", "fp32", "bf16"],
         "postprocessing": [True, True, True], "frames_a_second": [30.0, 20.0, 99.0],
-        "ratio_to_original": [1.5, 1.0, 9.0], "weights": ["untrained", "b-s0", "b-s0"],
-        "device": "AMD EPYC", "threads": 2, "rounds": 50,
+        "weights": ["untrained", "b-s0", "b-s0"],
+        "device": "AMD EPYC", "threads": 2, "rounds": 6,
     }).to_csv(own_study.folder / "speed.csv", index=False)  # fmt: skip
+    times = {
+        Work("a", Precision.FP32, True): [10, 10, 20, 10, 20, 10],
+        Work("b", Precision.FP32, True): [14, 16, 30, 15, 30, 13],
+        Work("a", Precision.BF16, True): [1, 1, 1, 1, 1, 1],
+    }
+    write_rounds(times, own_study.folder / ROUNDS_FILE)
     ratio = ask(own_study, speed=["a", "b"], of=[200, 133])
-    assert (ratio.verdict, ratio.ours, ratio.n) == (Verdict.REPRODUCED, "1.50", "50")
+    # Round by round 1.4, 1.6, 1.5, 1.5, 1.5, 1.3
+    assert (ratio.verdict, ratio.ours, ratio.n) == (Verdict.REPRODUCED, "1.50", "6")
+    assert ratio.interval == "[1.30, 1.60]"
     assert "untrained: a" in ratio.why
     frames = ask(own_study, frames="a", published=200)
     assert (frames.verdict, frames.ours) == (Verdict.NOT_TESTABLE, "30.0")

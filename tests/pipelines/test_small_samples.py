@@ -11,6 +11,7 @@ from scipy import stats
 
 from pipelines.small_samples import (
     best_of,
+    median_interval,
     ratio_interval,
     seeds_needed,
     smallest_difference,
@@ -35,6 +36,29 @@ def test_student_s_interval_covers_at_its_rate():
     intervals = [t_interval(row) for row in draws]
     covered = np.mean([i.low <= 7 <= i.high for i in intervals])
     assert covered == pytest.approx(0.95, abs=0.012)
+
+
+@pytest.mark.parametrize(
+    ("n", "k"), [(6, 1), (8, 1), (9, 2), (10, 2), (20, 6), (50, 18)]
+)  # fmt: skip
+def test_the_median_s_interval_lies_between_the_ranks_of_the_sign_test(n, k):
+    # One above the sign test's two-sided 5 % points, as tables print them: 0, 0, 1, 1, 5, 17.
+    interval = median_interval(np.random.default_rng(n).permutation(n) + 1.0)
+    assert (interval.low, interval.high) == (k, n + 1 - k)
+    assert interval.estimate == (n + 1) / 2
+
+
+def test_five_values_bound_no_median():
+    interval = median_interval([3, 1, 2, 5, 4])
+    assert (interval.estimate, interval.low, interval.high) == (3, -math.inf, math.inf)
+
+
+def test_the_median_s_interval_covers_a_skewed_distribution_s():
+    draws = np.random.default_rng(1).exponential(1, (4000, 20))
+    intervals = [median_interval(row) for row in draws]
+    covered = np.mean([i.low <= math.log(2) <= i.high for i in intervals])
+    # 1 - 2 * P(Binomial(20, 1/2) < 6) = 0.9586
+    assert covered == pytest.approx(0.9586, abs=0.01)
 
 
 def test_the_ratio_of_spreads_covers_at_its_rate():

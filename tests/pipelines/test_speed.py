@@ -6,12 +6,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from method.ssd import SSD
@@ -23,12 +20,11 @@ from pipelines.speed import (
     CANDIDATES,
     WARM_UP,
     Contender,
-    Work,
     choose_contenders,
     measure,
-    summarise,
     time_in_turn,
 )
+from pipelines.timings import read_rounds, summarise
 
 CPU = torch.device("cpu")
 CUSTOM, ORIGINAL = DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2
@@ -52,42 +48,6 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_figures_of_hand_made_timings():
-    timings = {
-        Work(ORIGINAL, Precision.FP32, True): [10.0, 20.0, 30.0],
-        Work(CUSTOM, Precision.FP32, True): [5.0, 20.0, 10.0],
-        Work(ORIGINAL, Precision.BF16, True): [8.0, 8.0, 8.0],
-        Work(CUSTOM, Precision.BF16, True): [4.0, 4.0, 2.0],
-    }
-    _, custom, _, custom_bf16 = summarise(timings).to_dict("records")
-    # In order 5, 10, 20; the 95th percentile lies 0.9 of the way from 10 to 20.
-    assert custom["median_ms"] == 10
-    assert custom["p95_ms"] == pytest.approx(19)
-    assert custom["frames_a_second"] == 100
-    # Round by round 2, 1, 3: the median is 2, as it is of 20/10; the bf16 rounds 2, 2, 4.
-    assert custom["ratio_to_original"] == 2
-    assert custom_bf16["ratio_to_original"] == 2
-
-
-def test_the_ratio_is_taken_round_by_round():
-    original = [10.0, 100.0, 1000.0]
-    timings = {
-        Work(ORIGINAL, Precision.FP32, False): original,
-        Work(CUSTOM, Precision.FP32, False): [1.0, 100.0, 500.0],
-    }
-    # Rounds 10, 1, 2; the ratio of the medians would be 1.
-    assert summarise(timings)["ratio_to_original"].tolist() == [1, 2]
-
-
-@given(st.lists(st.floats(0.1, 1e4), min_size=1, max_size=20), st.floats(0.1, 10))
-def test_a_detector_that_takes_a_fixed_share_of_the_time_has_that_ratio(original, factor):
-    timings = {
-        Work(ORIGINAL, Precision.FP32, True): original,
-        Work(CUSTOM, Precision.FP32, True): [taken / factor for taken in original],
-    }
-    assert summarise(timings)["ratio_to_original"].tolist() == pytest.approx([1, factor])
-
-
 def test_each_round_times_everything_once_on_one_image_in_changing_order():
     calls = []
     names = "abcdef"
@@ -105,7 +65,8 @@ def test_the_table_is_complete_on_a_tiny_configuration():
     rivals = (DetectorName.SSDLITE, DetectorName.FASTER_RCNN_R50)
     specs = {f"{name}-s0": RunSpec(input_size=64, detector=name) for name in rivals}
     contenders = choose_contenders(TINY, specs, Path())
-    table = measure(contenders, TINY, rounds=2)
+    timings, table = measure(contenders, TINY, rounds=2)
+    assert {len(taken) for taken in timings.values()} == {2}
     table = pd.read_csv(io.StringIO(table.to_csv(index=False)))
     assert not table.isna().any(axis=None)
     combinations = table[["detector", "precision", "postprocessing"]].itertuples(index=False)
@@ -201,15 +162,18 @@ def test_broken_weights_are_named(tmp_path):
         speed._ready(Contender(TINY, tmp_path / "run-s0"), 3, images)
 
 
-def test_the_command_writes_both_files_and_leaves_nothing_beside_them(tmp_path, monkeypatch):
+def test_the_command_writes_its_files_and_leaves_nothing_beside_them(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
     monkeypatch.setattr(speed, "REFERENCE_SIZE", 64)
     monkeypatch.setattr(speed, "HEAVY_LAPNETS", {})
     monkeypatch.setattr(sys, "argv", ["speed", "quick", "--rounds", "1"])
     speed.main()
-    assert sorted(p.name for p in (tmp_path / "quick").iterdir()) == ["speed.csv", "speed.json"]
+    written = sorted(p.name for p in (tmp_path / "quick").iterdir())
+    assert written == ["speed.csv", "speed.json", "speed_rounds.csv"]
     table = pd.read_csv(tmp_path / "quick" / "speed.csv")
-    assert np.array_equal(table["rounds"].unique(), [1])
+    assert table["rounds"].unique().tolist() == [1]
+    given = summarise(read_rounds(tmp_path / "quick" / "speed_rounds.csv"))
+    assert table["median_ms"].tolist() == pytest.approx(given["median_ms"].tolist(), rel=1e-4)
     record = json.loads((tmp_path / "quick" / "speed.json").read_text())
     assert record["machine"]["threads"] == table["threads"].iloc[0]
 

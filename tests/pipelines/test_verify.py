@@ -23,7 +23,8 @@ from pipelines.ledger import RECORD_FILES
 from pipelines.plan import read_parameters, study
 from pipelines.runtime import REPOSITORY
 from pipelines.scoring import match_records
-from pipelines.spec import RunSpec
+from pipelines.spec import Precision, RunSpec
+from pipelines.timings import DIGITS, ROUNDS_FILE, Work, summarise, write_rounds
 from pipelines.train import write_gzip
 from pipelines.verify import rebuild
 from pipelines.verify.__main__ import Level, report, verify
@@ -119,6 +120,18 @@ def write_run(folder, number, manifest):
     seal_run(folder)
 
 
+def write_timings(folder):
+    """Six rounds of both SSDs."""
+    both = {"scale-aware-ssd": [20.0, 21.0, 19.0, 20.5, 22.0, 18.25],
+            "ssd-mobilenet-v2": [30.0, 29.0, 31.0, 28.5, 33.0, 27.25]}  # fmt: skip
+    timings = {Work(name, Precision.FP32, True): ms for name, ms in both.items()}
+    write_rounds(timings, folder / ROUNDS_FILE)
+    speed = summarise(timings)
+    speed[["device", "weights"]] = "a processor", "untrained"
+    speed[["threads", "rounds", "parameters", "flops_an_image"]] = 1, 6, 1000, 10**9
+    speed.to_csv(folder / "speed.csv", index=False, float_format=DIGITS)
+
+
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
     """Prepared data, and results of three runs of `quick` as the pipeline's stages make them."""
@@ -127,6 +140,7 @@ def honest(tmp_path_factory):
     manifest = write_data(prepared)
     for number, name in enumerate(RUNS):
         write_run(folder / "runs" / name, number, manifest)
+    write_timings(folder)
     with pytest.MonkeyPatch.context() as patch:
         for module in ("pipelines.ledger", "pipelines.queries"):
             patch.setattr(f"{module}.RESULTS", place)
@@ -286,6 +300,11 @@ def alter_cell(column):
     return act
 
 
+def alter_time(results):
+    path = results / ROUNDS_FILE
+    path.write_text(path.read_text().replace(",20.5", ",10.5"))
+
+
 OPEN = {
     "a digit in the match records": (of_file(alter_digit, MATCHES, 1), MATCHES),
     "a digit in the detections": (
@@ -353,6 +372,10 @@ SEALED = {
         of_file(alter_digit, "figures/balance.svg", 14), "figures/balance.svg: line ",
     ),
     "a digit in the sizes": (of_file(alter_digit, f"figures/{SIZES}", 15), "figures: "),
+    "another time": (alter_time, "speed.csv: line 2 is "),
+    "a single time is missing": (
+        of_file(truncate, ROUNDS_FILE), f"speed.csv, {ROUNDS_FILE}: cannot be compared",
+    ),
     "a truncated ledger": (of_file(truncate, "ledger.csv"), f"ledger.csv: {RUNS[-1]}: "),
     "a truncated table": (of_file(truncate, "tables/table1.md"), "tables/table1.md: "),
     "a truncated plot": (of_file(truncate, "figures/figure4.png"), "figures/figure4.png: another"),
