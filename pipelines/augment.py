@@ -1,5 +1,7 @@
 """Training batches: as the images lie on disk, or changed anew each time they are seen.
 
+On a GPU the images lie and are changed there, where they fit; boxes are changed on the CPU.
+
 What an image becomes is a function of the seed, the step and its place in the batch, so that a run
 can go on from any step, and runs with one seed see the same images.
 """
@@ -20,6 +22,7 @@ from method.detector import Match
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import UserError
 from pipelines.spec import Augment, RunSpec
+from pipelines.steps import to_batch
 
 Matcher = Callable[[Tensor, Tensor], Match]
 """A detector's `match`: of the boxes and labels of one image."""
@@ -35,15 +38,21 @@ class Batches(Protocol[Match]):
 
     def batch(
         self, step: int, indices: Sequence[int], first: int = 0
-    ) -> tuple[NDArray[np.uint8], list[Match]]:
-        """Pixels (B×S×S×3 `uint8`) and matches of a step's images from the place `first` on."""
+    ) -> tuple[Tensor, list[Match]]:
+        """Images (B×3×S×S `uint8` on the device, channels last) and matches of a step's images.
+
+        Args:
+            step: from 0.
+            indices: of the images.
+            first: place of the first of them in the step's whole batch.
+        """
 
 
 class FixedBatches(Generic[Match]):
     """Images as they lie on disk; every object is matched once."""
 
     def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
-        self.pixels = split.images
+        self.pixels, self.device = near(split.images, device), device
         self.matches = [
             _match(match, split.boxes(i), split.labels(i), device) for i in range(len(split.images))
         ]
@@ -53,8 +62,9 @@ class FixedBatches(Generic[Match]):
 
     def batch(
         self, step: int, indices: Sequence[int], first: int = 0
-    ) -> tuple[NDArray[np.uint8], list[Match]]:
-        return self.pixels[list(indices)], [self.matches[i] for i in indices]
+    ) -> tuple[Tensor, list[Match]]:
+        chosen = self.pixels[torch.tensor(indices, device=self.pixels.device)]
+        return to_batch(chosen, self.device), [self.matches[i] for i in indices]
 
 
 class AugmentedBatches(Generic[Match]):
@@ -68,6 +78,7 @@ class AugmentedBatches(Generic[Match]):
         device: torch.device,
     ):
         self.match, self.split, self.spec, self.device = match, split, spec, device
+        self.pixels = near(split.images, device)
         self.transform = _transform(spec)
         if Augment.TILES in spec.augment:
             _require_mosaics(split, spec.dataset)
@@ -77,7 +88,7 @@ class AugmentedBatches(Generic[Match]):
 
     def batch(
         self, step: int, indices: Sequence[int], first: int = 0
-    ) -> tuple[NDArray[np.uint8], list[Match]]:
+    ) -> tuple[Tensor, list[Match]]:
         images, matches = [], []
         for place, index in enumerate(indices, first):
             epoch = (step * self.spec.batch_size + place) // len(self)
@@ -89,26 +100,23 @@ class AugmentedBatches(Generic[Match]):
                 pixels, boxes, labels = self._change(pixels, boxes, labels)
             images.append(pixels)
             matches.append(_match(self.match, boxes, labels, self.device))
-        return np.stack(images), matches
+        return to_batch(torch.stack(images), self.device), matches
 
     def _image(
         self, epoch: int, index: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+    ) -> tuple[Tensor, NDArray[np.float32], NDArray[np.int64]]:
         if Augment.TILES not in self.spec.augment:
-            return self.split.images[index], self.split.boxes(index), self.split.labels(index)
+            return self.pixels[index], self.split.boxes(index), self.split.labels(index)
         generator = torch.Generator().manual_seed(self.spec.seed * _SEED_STRIDE + epoch)
         order = torch.randperm(TILES * len(self), generator=generator).tolist()
-        return deal_tiles(self.split, order[TILES * index : TILES * (index + 1)])
+        return deal_tiles(self.split, self.pixels, order[TILES * index : TILES * (index + 1)])
 
     def _change(
-        self,
-        pixels: NDArray[np.uint8],
-        boxes: NDArray[np.float32],
-        labels: NDArray[np.int64],
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+        self, pixels: Tensor, boxes: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> tuple[Tensor, NDArray[np.float32], NDArray[np.int64]]:
         size = self.split.input_size
         sample: dict[str, Any] = {
-            "image": tv_tensors.Image(torch.from_numpy(pixels.copy()).permute(2, 0, 1)),
+            "image": tv_tensors.Image(pixels.clone().permute(2, 0, 1)),
             "boxes": tv_tensors.BoundingBoxes(
                 torch.from_numpy(boxes), format="XYXY", canvas_size=(size, size)
             ),
@@ -116,7 +124,7 @@ class AugmentedBatches(Generic[Match]):
         }
         sample = self.transform(sample)
         return (
-            sample["image"].permute(1, 2, 0).numpy(),
+            sample["image"].as_subclass(Tensor).permute(1, 2, 0),
             sample["boxes"].numpy().astype(np.float32),
             sample["labels"].numpy(),
         )
@@ -135,34 +143,48 @@ def make_batches(
     return FixedBatches(match, split, device)
 
 
+def near(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """The images as a tensor, on a GPU if they take less than half of its free memory.
+
+    Else where they are, without a copy.
+    """
+    pixels = torch.from_numpy(images)
+    if device.type != "cuda":
+        return pixels
+    free, _ = torch.cuda.mem_get_info(device)
+    return pixels.to(device) if 2 * images.nbytes < free else pixels
+
+
 def deal_tiles(
-    split: PreparedSplit, tiles: Sequence[int]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+    split: PreparedSplit, pixels: Tensor, tiles: Sequence[int]
+) -> tuple[Tensor, NDArray[np.float32], NDArray[np.int64]]:
     """A mosaic of four tiles of a split: pixels, boxes and labels.
 
     Args:
         split: 2×2 mosaics of side S.
+        pixels: its N×S×S×3 images.
         tiles: for top left, top right, bottom left, bottom right: 4 × image + quadrant.
     """
     half = split.input_size // 2
-    canvas = np.empty_like(split.images[0])
+    canvas = torch.empty_like(pixels[0])
     boxes, labels = [], []
     for place, tile in enumerate(tiles):
         image, quadrant = divmod(tile, TILES)
-        corner, source = _corner(place, half), _corner(quadrant, half)
-        canvas[corner[1] : corner[1] + half, corner[0] : corner[0] + half] = split.images[
-            image, source[1] : source[1] + half, source[0] : source[0] + half
-        ]
+        (x, y), (from_x, from_y) = _corner(place, half), _corner(quadrant, half)
+        taken = pixels[image, from_y : from_y + half, from_x : from_x + half]
+        canvas[y : y + half, x : x + half] = taken
         own, kinds = split.boxes(image), split.labels(image)
+        source = np.array([from_x, from_y])
         centres = (own[:, :2] + own[:, 2:]) / 2
         inside = ((centres >= source) & (centres < source + half)).all(axis=1)
-        boxes.append(own[inside] + np.tile(corner - source, 2).astype(np.float32))
+        boxes.append(own[inside] + np.array(2 * [x - from_x, y - from_y], np.float32))
         labels.append(kinds[inside])
     return canvas, np.concatenate(boxes), np.concatenate(labels)
 
 
-def _corner(quadrant: int, half: int) -> NDArray[np.int64]:
-    return half * np.array([quadrant % 2, quadrant // 2])
+def _corner(quadrant: int, half: int) -> tuple[int, int]:
+    """Left and top of a quadrant."""
+    return half * (quadrant % 2), half * (quadrant // 2)
 
 
 def _require_mosaics(split: PreparedSplit, dataset: str) -> None:

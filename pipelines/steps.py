@@ -39,9 +39,9 @@ def learning_rate(spec: RunSpec, step: int, height: float) -> float:
     return height * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def to_batch(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+def to_batch(pixels: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
     """B×S×S×3 `uint8` pixels as a B×3×S×S tensor in channels-last order, without a copy on CPU."""
-    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
+    return torch.as_tensor(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
 
 
 def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[None]:

@@ -24,7 +24,7 @@ from pipelines.energy import EnergyMeter
 from pipelines.errors import UserError
 from pipelines.processes import averaged, is_first, own_part
 from pipelines.spec import RunSpec
-from pipelines.steps import OwnSteps, Steps, to_batch
+from pipelines.steps import OwnSteps, Steps
 
 LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
@@ -83,7 +83,7 @@ def train(
 
     Args:
         detector: on `device`, in channels-last order.
-        data: the training set.
+        data: the training set, with its batches on `device`.
         spec: steps, batch, optimiser, precision, seed.
         device: where the network runs.
         steps: how it is trained; this project's own way when None.
@@ -113,8 +113,7 @@ def train(
         while progress.step < spec.iterations:
             began = time.perf_counter()
             indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)[part]
-            pixels, matches = data.batch(progress.step, indices, part.start)
-            images = to_batch(pixels, device)
+            images, matches = data.batch(progress.step, indices, part.start)
             window.append(_step(steps, progress.step, images, matches, spec))
             progress.step += 1
             bar.update()

@@ -183,7 +183,7 @@ class LapNet(TrainableDetector[Assigned]):
         )
         grids, cells = anchors // self.cells**2, anchors % self.cells**2
         labels = torch.zeros_like(logits)
-        labels[image[positive], cells[positive], grids[positive]] = 1
+        labels[image, cells, grids] = positive.float()  # an anchor is assigned once at most
         sums = GridSums(
             localisation=_by_grid(localisation_loss(predicted), grids, logits.shape[2]),
             classification=classification_loss(logits, labels, self.config.loss).sum(dim=(0, 1)),

@@ -27,6 +27,9 @@ from pipelines.launch.local import DVC
 
 MADE_ANYWHERE = ("plan", "data")
 """Stages that come before the runs and are run wherever those are: data sets are not shared."""
+MADE_AT = Path(".dvc/tmp/made-at")
+"""In a clone: the commit for which `MADE_ANYWHERE` were run there."""
+EXCHANGE = str(Path(__file__).with_name("exchange.py"))
 POLL_SECONDS = 0.1
 
 
@@ -87,19 +90,17 @@ class Clones:
             Whether it went well.
         """
         target = f"{self.pipeline}:{stage}"
-        made_here = [f"{self.pipeline}:{first}" for first in MADE_ANYWHERE]
         self.logs.mkdir(exist_ok=True)
         with (self.logs / f"{name}.log").open("ab", buffering=0) as log, self._claimed() as claim:
             clone, lock = claim
             log.write(f"{clone.name} on {socket.gethostname()}\n".encode())
             try:
                 self._prepare(clone, log)
-                for command in (
-                    ("repro", "--single-item", *made_here),
-                    ("repro", "--pull", target),
-                    ("push", "--run-cache", target),
-                ):
-                    self._run((self.python, "-m", "dvc", *command), clone, log, lock)
+                made = clone / MADE_AT
+                there = made.exists() and made.read_text() == self.commit
+                first = [] if there else [f"{self.pipeline}:{name}" for name in MADE_ANYWHERE]
+                self._run((self.python, "-P", EXCHANGE, target, *first), clone, log, lock)
+                made.write_text(self.commit)
             except subprocess.CalledProcessError:
                 return False
         return True

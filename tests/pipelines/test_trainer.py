@@ -12,7 +12,7 @@ from method.detection import Detections
 from method.detector import StepLosses, TrainableDetector
 from pipelines.errors import UserError
 from pipelines.spec import Precision, RunSpec
-from pipelines.steps import OwnSteps
+from pipelines.steps import OwnSteps, to_batch
 from pipelines.trainer import Checkpoint, Progress, batch_indices, train
 
 SPEC = RunSpec(
@@ -53,7 +53,8 @@ class Brightness:
 
     def batch(self, step, indices, first=0):
         pixels = self.pixels[indices]
-        return pixels, [torch.tensor(p.mean() / 255) for p in pixels.astype(float)]
+        matches = [torch.tensor(p.mean() / 255) for p in pixels.astype(float)]
+        return to_batch(pixels, torch.device("cpu")), matches
 
 
 def images(count=10):

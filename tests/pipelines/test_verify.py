@@ -128,7 +128,8 @@ def write_timings(folder):
     write_rounds(timings, folder / ROUNDS_FILE)
     speed = summarise(timings)
     speed[["device", "weights"]] = "a processor", "untrained"
-    speed[["threads", "rounds", "parameters", "flops_an_image"]] = 1, 6, 1000, 10**9
+    speed[["threads", "input_size", "rounds"]] = 1, 512, 6
+    speed[["parameters", "flops_an_image"]] = 1000, 10**9
     speed.to_csv(folder / "speed.csv", index=False, float_format=DIGITS)
 
 
