@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipelines.errors import UserError, note, run_cli
 from pipelines.hashing import file_sha256
-from pipelines.plan import RESULTS, read_parameters, study
+from pipelines.plan import RESULTS, read_parameters, split_name, study
 from pipelines.processes import ALONE
 from pipelines.scoring import score_records
 from pipelines.spec import Optimiser, RunSpec
@@ -43,7 +43,7 @@ def ledger_row(folder: Path) -> dict[str, Any]:
     score = score_records(matches)
     return {
         "run": record["name"],
-        "row": record["name"].rpartition("-s")[0],
+        "row": split_name(record["name"])[0],
         **{name: _flat(value) for name, value in record["specification"].items()},
         "optimiser": Optimiser.SGD if spec.detector in ALONE else spec.optimiser,
         **score.figures,

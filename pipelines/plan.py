@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,17 @@ def _check_profile(profile: Any, where: str) -> None:
         _mapping(parts.setdefault(part, {}), f"{where}: {part}")
     for row, changes in parts["overrides"].items():
         _mapping(changes or {}, f"{where}: override of {row}")
-    for name, group in parts["runs"].items():
-        told = f"{where}: runs of {name}"
-        lists = _mapping(group, told)
-        for key, kind in (("rows", str), ("seeds", int)):
-            values = lists.get(key)
-            if not isinstance(values, list) or not all(type(value) is kind for value in values):
-                of = "rows' names" if kind is str else "whole numbers"
-                raise UserError(f"{told}: {key} must be a list of {of}, not {str(values)[:60]}")
+    known: set[str] = set()
+    for group, names in parts["runs"].items():
+        told = f"{where}: runs of {group}"
+        if not isinstance(names, list):
+            raise UserError(f"{told} must be a list of runs, not {str(names)[:60]}")
+        for name in names:
+            if not re.fullmatch(r".+-s\d{1,9}", str(name)):
+                raise UserError(f"{told}: {str(name)[:60]!r} is no ROW-sSEED, such as lapnet-s0")
+            if name in known:
+                raise UserError(f"{told}: {name} stands there twice")
+            known.add(name)
 
 
 def _named(value: Any, where: str) -> dict[str, Any]:
@@ -83,16 +86,20 @@ def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, A
     return dict(profiles[profile]["settings"])
 
 
-def groups(parameters: Mapping[str, Any], profile: str) -> Iterator[tuple[str, str, int]]:
-    """Group, row and seed of every run of a profile, in the order of params.yaml."""
-    for name, group in parameters["profiles"][profile]["runs"].items():
-        for row in group["rows"]:
-            for seed in group["seeds"]:
-                yield name, row, seed
+def stage_names(parameters: Mapping[str, Any], profile: str) -> dict[str, str]:
+    """Run to the stage that trains it, in the order of params.yaml."""
+    groups = parameters["profiles"][profile]["runs"].items()
+    return {name: f"{group}@{name}" for group, names in groups for name in names}
+
+
+def split_name(run: str) -> tuple[str, str]:
+    """Row and seed of a run."""
+    row, _, seed = run.rpartition("-s")
+    return row, seed
 
 
 def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
-    """Every run of a profile's study, by name: `ROW-sSEED`.
+    """Every run of a profile's study, by its name ROW-sSEED.
 
     Raises:
         UserError: a row that is not declared, a wrong value, or one run under two names.
@@ -100,12 +107,13 @@ def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     settings = profile_settings(parameters, profile)
     rows, overrides = parameters.get("rows") or {}, parameters["profiles"][profile]["overrides"]
     runs: dict[str, RunSpec] = {}
-    for _, row, seed in groups(parameters, profile):
+    for name in stage_names(parameters, profile):
+        row, seed = split_name(name)
         if row not in rows:
             raise UserError(f"params.yaml: profile {profile}: there is no row {row!r}")
         changes = {**(rows[row] or {}), **(overrides.get(row) or {})}
-        values = {"profile": profile, **settings, **changes, "seed": seed}
-        runs[f"{row}-s{seed}"] = RunSpec.parse(values, f"params.yaml, row {row}")
+        values = {"profile": profile, **settings, **changes, "seed": int(seed)}
+        runs[name] = RunSpec.parse(values, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():
         if spec.hash in names:

@@ -19,7 +19,7 @@ from method.ssd import SSD
 from pipelines.departures import Paper, departures
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
-from pipelines.plan import RESULTS, profile_settings, read_parameters, study
+from pipelines.plan import RESULTS, profile_settings, read_parameters, split_name, study
 from pipelines.spec import RunSpec
 from pipelines.statistics import (
     METRICS,
@@ -71,7 +71,7 @@ class Study:
 
     def row_spec(self, row: str) -> RunSpec | None:
         """Specification of a row at its first seed; None where the profile does not have it."""
-        return next((s for name, s in self.specs.items() if name.rpartition("-s")[0] == row), None)
+        return next((s for name, s in self.specs.items() if split_name(name)[0] == row), None)
 
     def samples(self, row: str) -> dict[int, RunSamples]:
         """Seed to resampled figures, for every run of a row."""

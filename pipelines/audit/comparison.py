@@ -18,6 +18,7 @@ import pandas as pd
 from pipelines.errors import UserError
 from pipelines.hashing import file_sha256
 from pipelines.ledger import RECORD_FILES
+from pipelines.plan import split_name
 from pipelines.scoring import FIGURES, score_records
 from pipelines.spec import RunSpec
 from pipelines.statistics import Interval, RunSamples, resample_run
@@ -111,8 +112,8 @@ def expected_interval(run: RunSamples, seeds: Sequence[float], metric: str) -> I
 
 def within_intervals(runs: Path, committed: RunFolder, new: RunFolder) -> tuple[bool, str]:
     """Whether all figures are, and each in words."""
-    row = committed.name.rpartition("-s")[0]
-    seeds = [path for path in runs.iterdir() if path.name.rpartition("-s")[0] == row]
+    row = split_name(committed.name)[0]
+    seeds = [path for path in runs.iterdir() if split_name(path.name)[0] == row]
     figures = [RunFolder.read(path).figures for path in seeds]
     samples = resample_run(committed.matches)
     agrees, words = True, []

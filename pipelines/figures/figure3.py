@@ -21,6 +21,7 @@ from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Box
 from pipelines.errors import UserError
 from pipelines.figures.style import BLUE, GREEN, ORANGE, PINK, SKY, WIDTH, YELLOW, new_figure
+from pipelines.plan import split_name
 
 BUILT_IN = ("scenes", "aerial")
 """Data sets drawn here: pictures of all others stay out of the repository."""
@@ -73,7 +74,7 @@ def choose_runs(
     finished = [name for name in study if (runs / name / "run.json").is_file()]
     first: dict[str, str] = {}
     for name in finished:
-        first.setdefault(name.rpartition("-s")[0], name)
+        first.setdefault(split_name(name)[0], name)
     wanted = {title: first[row] for title, row in rows.items() if row in first}
     return wanted or dict(list(first.items())[:limit])
 

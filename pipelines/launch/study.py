@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from pipelines.launch.clones import MADE_ANYWHERE, Clones
 from pipelines.launch.local import Launcher
 from pipelines.launch.schedule import Engine, Resources, Run, bring_up_to_date
-from pipelines.plan import RESULTS, groups, read_parameters, study
+from pipelines.plan import RESULTS, read_parameters, stage_names, study
 from pipelines.runtime import REPOSITORY
 from pipelines.spec import RunSpec
 
@@ -108,14 +107,6 @@ def pipeline_file(profile: str) -> str:
     """Where the study's stages are declared."""
     own = f"results/{profile}/dvc.yaml"
     return own if (REPOSITORY / own).exists() else "dvc.yaml"
-
-
-def stage_names(parameters: Mapping[str, Any], profile: str) -> dict[str, str]:
-    """Run to the stage that trains it, in the order of params.yaml."""
-    return {
-        f"{row}-s{seed}": f"{group}@{row}-{seed}"
-        for group, row, seed in groups(parameters, profile)
-    }
 
 
 def parents(specs: Mapping[str, RunSpec]) -> dict[str, str]:

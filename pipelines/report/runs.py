@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.plan import groups
+from pipelines.plan import stage_names
 from pipelines.queries import Study
 
 DEFAULT_PROFILE = "quick"
@@ -45,14 +45,9 @@ class RunEntry:
 
 def run_entries(study: Study, parameters: Mapping[str, Any]) -> dict[str, RunEntry]:
     """Every finished run of the study by name, in the order of the ledger."""
-    stages = {
-        f"{row}-s{seed}": (group, row, seed)
-        for group, row, seed in groups(parameters, study.profile)
-    }
+    declared = stage_names(parameters, study.profile)
     return {
-        run["run"]: _entry(
-            study, run, stage_command(study.profile, "{}@{}-{}".format(*stages[run["run"]]))
-        )
+        run["run"]: _entry(study, run, stage_command(study.profile, declared[run["run"]]))
         for _, run in study.ledger.iterrows()
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.errors import UserError
 from pipelines.hashing import file_sha256
 from pipelines.ledger import RECORD_FILES
+from pipelines.plan import split_name
 from pipelines.spec import RunSpec
 
 REQUIRED = (
@@ -112,6 +113,6 @@ def _copied_seeds(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[st
     first: dict[tuple[str, str], str] = {}
     for name, record in records.items():
         detections = record["files_sha256"]["detections.json.gz"]
-        other = first.setdefault((name.rpartition("-s")[0], detections), name)
+        other = first.setdefault((split_name(name)[0], detections), name)
         if other != name:
             yield name, f"detections.json.gz: is that of {other}, another seed"

@@ -254,7 +254,7 @@ def parameters(dataset):
             "small": {
                 "settings": {"dataset": dataset, "input_size": 64, "width": 0.25},
                 "overrides": {},
-                "runs": {"train": {"rows": ["anchors-25-38-58-87", "sampler-dns"], "seeds": [0]}},
+                "runs": {"train": ["anchors-25-38-58-87-s0", "sampler-dns-s0"]},
             }
         },
     }

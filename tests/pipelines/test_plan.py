@@ -59,7 +59,7 @@ def test_a_wrong_value_is_refused_with_the_right_ones(name, value, message):
 def test_one_run_under_two_names_is_refused():
     parameters = read_parameters()
     parameters["rows"]["again"] = {"anchors": "20/41/81/164"}
-    parameters["profiles"]["quick"]["runs"]["train"]["rows"].append("again")
+    parameters["profiles"]["quick"]["runs"]["train"].append("again-s0")
     with pytest.raises(UserError, match="anchors-20-41-81-164-s0 and again-s0 are the same run"):
         study(parameters, "quick")
 

@@ -16,11 +16,10 @@ from pipelines.launch.study import (
     parents,
     pipeline_file,
     preview,
-    stage_names,
     stood_on,
     with_children,
 )
-from pipelines.plan import read_parameters, study
+from pipelines.plan import read_parameters, stage_names, study
 from pipelines.spec import RunSpec
 
 
@@ -29,7 +28,8 @@ def test_every_run_of_the_project_has_a_stage():
         [*DVC, "stage", "list", "--name-only", "--all"], capture_output=True, text=True, check=True
     ).stdout.split()
     parameters = read_parameters()
-    for profile, prefix in (("quick", ""), ("reference", "results/reference/dvc.yaml:")):
+    for profile in ("quick", "reference", "paper-tomatod", "paper-voc", "paper-coco"):
+        prefix = "" if profile == "quick" else f"results/{profile}/dvc.yaml:"
         stages = stage_names(parameters, profile)
         assert list(stages) == list(study(parameters, profile))
         assert {prefix + stage for stage in stages.values()} <= set(listed)
@@ -91,12 +91,12 @@ def test_a_run_waits_only_for_a_parent_that_is_trained_too():
         "first-s0": RunSpec(threads=2),
         "child-s0": RunSpec(init="results/x/trained/first-s0/model.safetensors", seed=1),
     }
-    both = as_runs({"first-s0": "train@first-0", "child-s0": "tune@child-0"}, specs)
+    both = as_runs({"first-s0": "train@first-s0", "child-s0": "tune@child-s0"}, specs)
     assert [(run.name, run.stage, run.parent, run.cpus) for run in both] == [
-        ("first-s0", "train@first-0", None, 2),
-        ("child-s0", "tune@child-0", "first-s0", 0),
+        ("first-s0", "train@first-s0", None, 2),
+        ("child-s0", "tune@child-s0", "first-s0", 0),
     ]
-    (alone,) = as_runs({"child-s0": "tune@child-0"}, specs)
+    (alone,) = as_runs({"child-s0": "tune@child-s0"}, specs)
     assert alone.parent is None
 
 

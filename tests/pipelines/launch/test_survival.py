@@ -40,7 +40,7 @@ def project(tmp_path_factory) -> Path:
     quick = parameters["profiles"]["quick"]
     quick["settings"] |= {"input_size": 128, "iterations": 40}
     quick["overrides"] = {}
-    quick["runs"] = {"train": {"rows": list(ROWS), "seeds": [0]}}
+    quick["runs"] = {"train": [f"{row}-s0" for row in ROWS]}
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters))
     stages = yaml.safe_load((folder / "dvc.yaml").read_text())
     kept = {name: stages["stages"][name] for name in ("plan", "train", "ledger")}

@@ -45,8 +45,8 @@ def test_ids_are_single_and_every_link_within_the_page_leads_somewhere(page):
 def test_every_run_has_its_folder_and_its_command(page):
     hrefs = Elements(page).values("href")
     commands = {
-        "sampler-basic-s0": "dvc repro train@sampler-basic-0",
-        "sampler-dns-s1": "dvc repro repeat@sampler-dns-1",
+        "sampler-basic-s0": "dvc repro train@sampler-basic-s0",
+        "sampler-dns-s1": "dvc repro train@sampler-dns-s1",
     }
     for name in SECONDS:
         assert f"runs/{name}/" in hrefs
