@@ -96,11 +96,11 @@ class Clones:
             log.write(f"{clone.name} on {socket.gethostname()}\n".encode())
             try:
                 self._prepare(clone, log)
-                made = clone / MADE_AT
-                there = made.exists() and made.read_text() == self.commit
-                first = [] if there else [f"{self.pipeline}:{name}" for name in MADE_ANYWHERE]
-                self._run((self.python, "-P", EXCHANGE, target, *first), clone, log, lock)
-                made.write_text(self.commit)
+                noted = clone / MADE_AT
+                there = noted.exists() and noted.read_text() == self.commit
+                before = [] if there else [f"{self.pipeline}:{made}" for made in MADE_ANYWHERE]
+                self._run((self.python, "-P", EXCHANGE, target, *before), clone, log, lock)
+                noted.write_text(self.commit)
             except subprocess.CalledProcessError:
                 return False
         return True
