@@ -1,8 +1,10 @@
 """A worker's clone, its lock and its remote, with real git and real DVC."""
 
 import fcntl
+import multiprocessing
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -17,6 +19,8 @@ from tests.pipelines.launch.toy import (
     make_study,
     noted,
     plan,
+    wait_for_end,
+    wait_until,
 )
 
 
@@ -83,6 +87,17 @@ def test_what_a_killed_worker_left_stops_no_other(launcher):
     (clone.parent / "repo.worker-0.new").mkdir()
     git(launcher.root, "commit", "-q", "--allow-empty", "-m", "next")
     assert clones_of(launcher).train("b", "train-b")
+
+
+def test_what_a_worker_began_ends_with_it_even_if_it_is_killed(tmp_path):
+    launcher = make_study(tmp_path / "here" / "repo", "echo $$ > ../pid; sleep 60")
+    worker = multiprocessing.Process(target=clones_of(launcher).train, args=("a", "train-a"))
+    worker.start()
+    assert worker.pid
+    pid = tmp_path / "here" / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text())
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for_end(int(pid.read_text()))
 
 
 def test_a_stage_that_fails_is_told_and_logged(tmp_path):
