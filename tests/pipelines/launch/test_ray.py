@@ -125,7 +125,9 @@ def test_a_failed_run_is_not_repeated_and_ends_the_others(cluster, tmp_path, cap
         train(launcher, cluster)
     assert "the reason" in capsys.readouterr().err
     wait_for_end(int((tmp_path / "here" / "pid").read_text()))
-    assert Counter(run for run, _ in noted(launcher)) == Counter(["a", "b"])
+    begun = Counter(run for run, _ in noted(launcher))
+    # Ray may begin c on the failed one's core before the driver can end it.
+    assert (begun["a"], begun["b"], begun["child"]) == (1, 1, 0)
     assert not (launcher.root / ".dvc" / "config.local").exists()
 
 
