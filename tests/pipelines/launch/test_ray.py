@@ -122,12 +122,10 @@ def test_a_failed_run_is_not_repeated_and_ends_the_others(cluster, tmp_path, cap
     )
     launcher = make_study(tmp_path / "here" / "repo", work)
     with pytest.raises(UserError, match=r"train-a failed; all .* in \.checkpoints/a\.log"):
-        train(launcher, cluster)
+        train(launcher, cluster, runs=as_runs({"a": None, "b": None, "child": "a"}))
     assert "the reason" in capsys.readouterr().err
     wait_for_end(int((tmp_path / "here" / "pid").read_text()))
-    begun = Counter(run for run, _ in noted(launcher))
-    # Ray may begin c on the failed one's core before the driver can end it.
-    assert (begun["a"], begun["b"], begun["child"]) == (1, 1, 0)
+    assert Counter(run for run, _ in noted(launcher)) == Counter(["a", "b"])
     assert not (launcher.root / ".dvc" / "config.local").exists()
 
 
