@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import UserError, run_cli
 from pipelines.runtime import REPOSITORY
@@ -26,12 +27,14 @@ RESULTS = REPOSITORY / "results"
 def read_parameters(path: Path = PARAMETERS) -> dict[str, Any]:
     """The whole of params.yaml, its rows and profiles of the right shape.
 
+    Read as DVC reads it, by YAML 1.2: PyYAML would take the `1:1` that DVC writes for 61.
+
     Raises:
         UserError: it is missing, no YAML, or something in it is of the wrong kind.
     """
     try:
-        parameters = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        parameters = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, YAMLError) as error:
         raise UserError(f"{path.name}: cannot be read: {error}") from None
     where = path.name
     _mapping(parameters, where)

@@ -69,7 +69,7 @@ class Schedule(StrEnum):
 
 
 class Switch(StrEnum):
-    """On or off; YAML reads these words as true and false."""
+    """On or off, which older YAML takes for true and false."""
 
     ON = "on"
     OFF = "off"

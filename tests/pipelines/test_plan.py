@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
 
 from method.samplers import Sampler
 from pipelines.errors import UserError
@@ -73,3 +74,13 @@ def test_a_specification_file_holds_what_differs_from_the_defaults():
     spec = RunSpec(seed=3, anchors=(20.0, 41.0, 81.0, 164.0))
     assert spec.changes() == {"seed": 3, "anchors": (20.0, 41.0, 81.0, 164.0)}
     assert RunSpec.parse(spec.changes(), "copy") == spec
+
+
+def test_what_dvc_writes_both_read_alike(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMETERS.read_text())
+    with modify_yaml(path) as changed:
+        changed["sampler"] = "1:1"
+    read = read_parameters(path)
+    assert read == {**read_parameters(), "sampler": "1:1"}
+    assert read["rows"] == load_yaml(path)["rows"]

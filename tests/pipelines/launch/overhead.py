@@ -16,12 +16,13 @@ from tests.pipelines.launch.toy import clones_of, commit, make_study, plan
 WORKERS = 8
 
 
-def overheads(folder, runs_each, seconds):
+def overheads(folder, runs_each, seconds, declared):
     """Seconds that pass beyond those slept, in one tree and in clones."""
-    names = [f"run{number}" for number in range(WORKERS * (runs_each + 1))]
+    wanted = WORKERS * (runs_each + 1)
+    names = [f"run{number}" for number in range(max(wanted, declared))]
     launcher = plan(make_study(folder / "repo", f"sleep {seconds}", dict.fromkeys(names)))
     commit(launcher.root)
-    first, rest = names[:WORKERS], names[WORKERS:]
+    first, rest = names[:WORKERS], names[WORKERS:wanted]
     with ThreadPoolExecutor(WORKERS) as pool:
         clones = clones_of(launcher)
 
@@ -42,9 +43,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of each worker (%(default)s)")
     parser.add_argument("--seconds", type=float, default=15, help="of a run (%(default)s)")
+    parser.add_argument("--declared", type=int, default=0, help="runs in the study, at least")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        beyond = overheads(Path(folder), given.runs, given.seconds)
+        beyond = overheads(Path(folder), given.runs, given.seconds, given.declared)
     for where, seconds in zip(("one tree", "clones"), beyond, strict=True):
         shared, passing = seconds / given.runs / WORKERS, seconds / given.runs
         print(f"{where:9} {shared:5.2f} s a run, {passing:5.2f} s on its worker")

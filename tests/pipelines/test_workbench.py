@@ -1,0 +1,68 @@
+"""`dvc exp run`, as its user calls it, in a copy of the project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.runtime import REPOSITORY
+from tests.pipelines.launch.toy import commit, git
+
+METRICS = "results/workbench/metrics.json"
+SMALL = {"input_size": "128", "iterations": "2", "batch_size": "2"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """What git has or would take of the project, without its results, in a repository anew."""
+    folder = tmp_path_factory.mktemp("workbench") / "project"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    for name in filter(None, done.stdout.split("\0")):
+        if (REPOSITORY / name).is_file() and (name == METRICS or not name.startswith("results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, folder / name)
+    git(folder, "init", "-q")
+    commit(folder)
+    return folder
+
+
+def exp_run(project, **changes):
+    """Ends of `dvc exp run -S KEY=VALUE ... workbench`: its exit code, and all that it said."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    named = [f"-S{name}={value}" for name, value in changes.items()]
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "run", *named, "workbench"],
+        cwd=project,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.slow
+def test_named_changes_are_those_of_the_run(project):
+    changes = {"sampler": "1:1", "class_weights": "[1,4,3.7]", "detector": "scale-aware-ssd"}
+    code, said = exp_run(project, **SMALL, **changes)
+    assert code == 0, said
+    record = json.loads((project / "results/workbench/run/run.json").read_text())
+    wanted = {"sampler": "1:1", "class_weights": [1, 4, 3.7], "input_size": 128, "iterations": 2}
+    assert wanted.items() <= record["specification"].items()
+    figures = json.loads((project / METRICS).read_text())
+    assert figures.keys() >= {"AP", "AP50", "AR100"}
+    assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
+
+
+@pytest.mark.slow
+def test_a_refused_change_leaves_the_last_figures(project):
+    before = (project / METRICS).read_bytes()
+    code, said = exp_run(project, sampler="hardest")
+    assert code != 0
+    assert "error: params.yaml: sampler must be one of basic, 1:1, dns, not 'hardest'" in said
+    assert (project / METRICS).read_bytes() == before
