@@ -74,18 +74,22 @@ class Launcher:
         Args:
             stages: run to stage, every run after its parent.
             parents: run to the run that must be there first.
-            jobs: stages at once.
+            jobs: stages at once; they share the cores, if OMP_NUM_THREADS is not set.
             label: name on the progress bar.
 
         Raises:
             UserError: a stage failed; the end of what it printed has gone to stderr.
         """
+        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
         futures: dict[str, Future[None]] = {}
         with Progress(len(stages), label) as progress, ThreadPoolExecutor(jobs) as pool:
             try:
                 for name, stage in stages.items():
                     parent = futures.get(parents.get(name, ""))
-                    futures[name] = pool.submit(self._train_one, name, stage, parent, progress)
+                    futures[name] = pool.submit(
+                        self._train_one, name, stage, parent, environment, progress
+                    )
                 names = {future: name for name, future in futures.items()}
                 pending = set(names)
                 while pending:
@@ -103,7 +107,12 @@ class Launcher:
             raise UserError(f"dvc {' '.join(arguments)} failed; what it said stands above")
 
     def _train_one(
-        self, name: str, stage: str, parent: Future[None] | None, progress: Progress
+        self,
+        name: str,
+        stage: str,
+        parent: Future[None] | None,
+        environment: Mapping[str, str],
+        progress: Progress,
     ) -> None:
         if parent:
             parent.result()
@@ -118,6 +127,7 @@ class Launcher:
             process = subprocess.Popen(
                 command,
                 cwd=self.root,
+                env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

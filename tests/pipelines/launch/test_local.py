@@ -40,6 +40,17 @@ def test_no_more_stages_at_once_than_jobs(tmp_path):
     assert times(tmp_path, "second")[0] > times(tmp_path, "first")[1]
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, "2"), ("7", "7")])
+def test_runs_share_the_cores_unless_told_otherwise(given, threads, tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(6))
+    launcher = make_pipeline(tmp_path, {"run": "echo $OMP_NUM_THREADS > run"})
+    launcher.train(same_names("run"), {}, 3, "test")
+    assert (tmp_path / "run").read_text().split() == [threads]
+
+
 def test_a_failed_stage_ends_the_others_and_shows_what_it_said(tmp_path, capsys):
     launcher = make_pipeline(
         tmp_path,
