@@ -28,23 +28,15 @@ class SlurmEngine:
         clones: where the workers train.
         resources: of every run.
         jobs: runs of an array at work at once; submitit's limit when None.
-        cluster: submitit's name of it; `local` runs the jobs as processes of this machine.
 
     Raises:
         UserError: this machine knows no SLURM.
     """
 
-    def __init__(
-        self,
-        clones: Clones,
-        resources: Resources,
-        jobs: int | None = None,
-        cluster: str = "slurm",
-    ) -> None:
+    def __init__(self, clones: Clones, resources: Resources, jobs: int | None = None) -> None:
         self._clones = clones
         self._resources = resources
         self._parallel = jobs
-        self._cluster = cluster
         self._jobs: dict[str, submitit.Job[bool]] = {}
         self.executor(1)
 
@@ -52,7 +44,7 @@ class SlurmEngine:
         """What submits runs of so many cores; 0 for all of a machine."""
         try:
             executor = submitit.AutoExecutor(
-                self._clones.logs / "slurm", self._cluster, slurm_max_num_timeout=TIMEOUTS
+                self._clones.logs / "slurm", "slurm", slurm_max_num_timeout=TIMEOUTS
             )
         except RuntimeError:
             raise UserError("there is no SLURM here: srun is not on the PATH") from None

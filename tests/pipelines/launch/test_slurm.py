@@ -1,19 +1,16 @@
-"""Runs as submitit's jobs: on this machine, and as SLURM would be asked for them."""
+"""Runs as jobs of a real SLURM of two nodes on this machine: preempted, failing, losing a node."""
 
-import os
 import re
-import signal
 import threading
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from pipelines.errors import UserError
 from pipelines.launch.schedule import Resources, Run, bring_up_to_date
 from pipelines.launch.slurm_engine import SlurmEngine
+from tests.pipelines.launch.slurm_cluster import NODES, SlurmCluster, installed
 from tests.pipelines.launch.toy import (
-    ancestors,
     as_runs,
     clones_of,
     lock,
@@ -25,15 +22,55 @@ from tests.pipelines.launch.toy import (
     wait_until,
 )
 
+WAIT = "echo $$ $SLURMD_NODENAME >> ../begun; test -e ../go || sleep 60"
+"""What a training does that is to be disturbed: it leaves its process and node, and waits once."""
 
-def train(launcher, runs=None):
+
+@pytest.fixture(scope="module")
+def started():
+    if not installed():
+        pytest.skip("SLURM is not installed (apt-get install slurm-wlm slurmdbd mariadb-server)")
+    cluster = SlurmCluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def slurm(started, monkeypatch):
+    for name, value in started.environment.items():
+        monkeypatch.setenv(name, value)
+    return started
+
+
+def train(launcher, runs=None, resources=Resources()):
     clones = clones_of(plan(launcher))
-    engine = SlurmEngine(clones, Resources(), cluster="local")
+    engine = SlurmEngine(clones, resources)
     bring_up_to_date(launcher, clones, engine, runs or as_runs(), ["plan"], None, "test, on slurm")
 
 
+def train_disturbed(launcher, disturb, **how):
+    """Train one run of `WAIT`; `disturb` is called with its process and node once it has begun.
+
+    Returns:
+        The nodes on which it was begun, in order.
+    """
+    begun = launcher.root.parent / "begun"
+
+    def wait_and_disturb():
+        wait_until(lambda: begun.exists() and begun.read_text().endswith("\n"))
+        (launcher.root.parent / "go").touch()
+        process, node = begun.read_text().split()
+        disturb(int(process), node)
+
+    breaker = threading.Thread(target=wait_and_disturb)
+    breaker.start()
+    train(launcher, as_runs({"a": None}), **how)
+    breaker.join()
+    return [line.split()[1] for line in begun.read_text().splitlines()]
+
+
 @pytest.mark.slow
-def test_every_stage_is_run_once_by_jobs_and_only_what_follows_by_the_driver(tmp_path):
+def test_every_stage_is_run_once_by_jobs_and_only_what_follows_by_the_driver(slurm, tmp_path):
     launcher = make_study(tmp_path / "here" / "repo")
     train(launcher)
     where = noted(launcher)
@@ -45,89 +82,76 @@ def test_every_stage_is_run_once_by_jobs_and_only_what_follows_by_the_driver(tmp
 
 
 @pytest.mark.slow
-def test_a_preempted_run_is_begun_again(tmp_path):
-    """As SLURM does: SIGTERM to every process of the job, then submitit's signal."""
-    work = "echo $$ >> ../pids; test -e ../go || sleep 60"
-    launcher = make_study(tmp_path / "here" / "repo", work, runs={"a": None})
-    pids = tmp_path / "here" / "pids"
+def test_a_preempted_run_is_begun_again(slurm, tmp_path):
+    launcher = make_study(tmp_path / "repo", WAIT, runs={"a": None})
 
-    def preempt():
-        wait_until(pids.exists)
-        (tmp_path / "here" / "go").touch()
-        stage = int(pids.read_text())
-        line = ancestors(stage)
-        job = next(pid for pid in line if b"submitit.core._submit" in command(pid))
-        for pid in line[: line.index(job) + 1]:
-            os.kill(pid, signal.SIGTERM)
-        wait_for_end(stage)
-        os.kill(job, signal.SIGUSR2)
+    def preempt(process, node):
+        urgent = ["sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--wrap=sleep 2"]
+        assert "Submitted" in slurm.call(*urgent)
+        wait_for_end(process)
 
-    breaker = threading.Thread(target=preempt)
-    breaker.start()
-    train(launcher, as_runs({"a": None}))
-    breaker.join()
+    train_disturbed(launcher, preempt)
     assert [run for run, _ in noted(launcher)] == ["a", "a", "ledger"]
     assert launcher.stale() == set()
 
 
 @pytest.mark.slow
-def test_a_failed_run_ends_the_others(tmp_path, capsys):
+def test_a_run_whose_time_is_up_goes_on_later(slurm, tmp_path):
+    """SLURM warns a job some time before its end; submitit then puts it in the queue again."""
+    launcher = make_study(tmp_path / "repo", WAIT, runs={"a": None})
+    one_minute = Resources(minutes=1)
+    train_disturbed(launcher, lambda process, node: wait_for_end(process, 60), resources=one_minute)
+    assert [run for run, _ in noted(launcher)] == ["a", "a", "ledger"]
+    assert launcher.stale() == set()
+
+
+@pytest.mark.slow
+def test_a_run_whose_node_is_lost_is_begun_on_another(slurm, tmp_path):
+    launcher = make_study(tmp_path / "repo", WAIT, runs={"a": None})
+    nodes = train_disturbed(launcher, lambda process, node: slurm.lose_node(node))
+    slurm.start_node(nodes[0])
+    assert sorted(nodes) == sorted(NODES)
+    assert [run for run, _ in noted(launcher)] == ["a", "a", "ledger"]
+    assert launcher.stale() == set()
+
+
+@pytest.mark.slow
+def test_a_failed_run_ends_the_others(slurm, tmp_path, capsys):
     work = (
         "case {run} in a) until test -e ../pid; do sleep 0.1; done; echo the reason; exit 3;;"
         " b) echo $$ > ../pid; sleep 60;; esac"
     )
-    launcher = make_study(tmp_path / "here" / "repo", work)
+    launcher = make_study(tmp_path / "repo", work)
     with pytest.raises(UserError, match=r"train-a failed; all .* in \.checkpoints/a\.log"):
         train(launcher, as_runs({"a": None, "b": None, "child": "a"}))
     assert "the reason" in capsys.readouterr().err
-    wait_for_end(int((tmp_path / "here" / "pid").read_text()))
+    wait_for_end(int((tmp_path / "pid").read_text()))
     assert {run for run, _ in noted(launcher)} == {"a", "b"}
 
 
-@pytest.fixture
-def slurm(tmp_path, monkeypatch):
-    """Programs of SLURM's names; `sbatch` keeps the file it is given."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    asked = tmp_path / "asked"
-    programs = {
-        "sbatch": f'cat "$1" >> {asked}; echo Submitted batch job 12',
-        "srun": "exit 1",
-        "sacct": "exit 1",
-        "scancel": f'echo "$@" >> {tmp_path / "cancelled"}',
-    }
-    for name, body in programs.items():
-        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
-
-
-def test_slurm_is_asked_for_arrays_with_each_run_s_resources(slurm):
-    clones = clones_of(make_study(slurm / "repo"))
+@pytest.mark.slow
+def test_slurm_is_asked_for_arrays_with_each_run_s_resources(slurm, tmp_path):
+    clones = clones_of(make_study(tmp_path / "repo"))
     resources = Resources(gpus=2, memory=16, minutes=90, partition="gpu")
     engine = SlurmEngine(clones, resources, jobs=3)
     four = [Run(f"four-{i}", "train-a", cpus=4) for i in range(5)]
     engine.submit([Run("whole", "train-b", cpus=0), *four])
-    whole, array = re.split("^#!/bin/bash$", (slurm / "asked").read_text(), flags=re.MULTILINE)[1:]
+    whole, array = queued(slurm)
     common = {
-        "partition=gpu",
-        "time=90",
-        "gpus-per-node=2",
-        "mem=16GB",
-        "requeue",
-        "signal=USR2@90",
-        "open-mode=append",
-        "job-name=repo",
-        "nodes=1",
+        "JobName": "repo",
+        "Partition": "gpu",
+        "TimeLimit": "01:30:00",
+        "TresPerNode": "gres:gpu:2",
+        "MinMemoryNode": "16G",
+        "Requeue": "1",
     }
-    assert common | {"cpus-per-task=4", "array=0-4%3"} <= flags(array)
-    assert common | {"exclusive"} <= flags(whole)
-    assert not [flag for flag in flags(whole) if flag.startswith(("cpus", "array"))]
-    assert f"output={clones.logs}/slurm/%A_%a_0_log.out" in flags(array)
+    assert whole.items() >= (common | {"OverSubscribe": "NO"}).items()
+    assert "ArrayTaskId" not in whole
+    array_of_four = {"ArrayTaskId": "0-4%3", "ArrayTaskThrottle": "3", "CPUs/Task": "4"}
+    assert array.items() >= (common | array_of_four | {"OverSubscribe": "OK"}).items()
+    assert array["StdOut"].startswith(f"{clones.logs}/slurm/")
     engine.close()
-    cancelled = (slurm / "cancelled").read_text().split()
-    assert Counter(cancelled) == Counter(["12", *(f"12_{i}" for i in range(5))])
+    wait_until(lambda: not queued(slurm))
 
 
 def test_without_slurm_it_is_said(tmp_path, monkeypatch):
@@ -137,9 +161,8 @@ def test_without_slurm_it_is_said(tmp_path, monkeypatch):
         SlurmEngine(clones, Resources())
 
 
-def flags(text):
-    return set(re.findall("^#SBATCH --(.*)$", text, flags=re.MULTILINE))
-
-
-def command(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def queued(slurm):
+    """Field to value of each job, or array of jobs, that waits."""
+    jobs = slurm.call("scontrol", "show", "job", "-o").splitlines()
+    found = [dict(re.findall(r"(\S+?)=(\S*)", job)) for job in jobs]
+    return [job for job in found if job.get("JobState") == "PENDING"]
