@@ -86,17 +86,14 @@ class SlurmCluster:
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         names = ("mariadb", "dbd", "controller", *NODES, "big")
-        words = {
-            "folder": self.folder,
-            "ports": dict(zip(names, free_ports(len(names)), strict=True)),
-            "user": getpass.getuser(),
-        }
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        words = {"folder": self.folder, "ports": ports, "user": getpass.getuser()}
         (self.folder / "state").mkdir()
         self._write("munge.key", secrets.token_hex(64))
         self._write("slurmdbd.conf", DATABASE.format(**words))
         self._write("slurm.conf", CONTROLLER.format(**words))
         self._write("gres.conf", "NodeName=big Name=gpu Count=2\n")
-        self._start_database(words["ports"]["mariadb"])
+        self._start_database(ports["mariadb"])
         self._start("slurmdbd", "slurmdbd", "-D")
         self._wait_for(["sacctmgr", "-n", "list", "cluster"])
         self._start("slurmctld", "slurmctld", "-D")

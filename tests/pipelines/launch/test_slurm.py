@@ -42,9 +42,9 @@ def slurm(started, monkeypatch):
     return started
 
 
-def train(launcher, runs=None, resources=Resources()):
+def train(launcher, runs=None, minutes=Resources.minutes):
     clones = clones_of(plan(launcher))
-    engine = SlurmEngine(clones, resources)
+    engine = SlurmEngine(clones, Resources(minutes=minutes))
     bring_up_to_date(launcher, clones, engine, runs or as_runs(), ["plan"], None, "test, on slurm")
 
 
@@ -99,8 +99,7 @@ def test_a_preempted_run_is_begun_again(slurm, tmp_path):
 def test_a_run_whose_time_is_up_goes_on_later(slurm, tmp_path):
     """SLURM warns a job some time before its end; submitit then puts it in the queue again."""
     launcher = make_study(tmp_path / "repo", WAIT, runs={"a": None})
-    one_minute = Resources(minutes=1)
-    train_disturbed(launcher, lambda process, node: wait_for_end(process, 60), resources=one_minute)
+    train_disturbed(launcher, lambda process, node: wait_for_end(process, 60), minutes=1)
     assert [run for run, _ in noted(launcher)] == ["a", "a", "ledger"]
     assert launcher.stale() == set()
 
