@@ -114,8 +114,9 @@ class SlurmCluster:
             os.kill(process, signal.SIGKILL)
 
     def call(self, *command: str) -> str:
-        """What one of SLURM's commands prints."""
-        done = subprocess.run(command, env=os.environ | self.environment, capture_output=True)
+        """What one of SLURM's commands prints; jobs leave their output in the cluster's folder."""
+        environment = os.environ | self.environment
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True)
         return done.stdout.decode()
 
     def stop(self) -> None:
