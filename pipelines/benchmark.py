@@ -3,9 +3,9 @@
 Times are medians of steps taken in turn, in one process. A step of the bare network is forward,
 backward from its outputs, and the optimiser's update. Three tables:
 
-1. SSD: images/s. The loop adds the reading of images, the targets, the sampling of negatives and
+1. SSD: images/s. The loop adds the taking of images, the targets, the sampling of negatives and
    the losses. "Plain" is the bare network with torch's own strided depthwise convolutions
-   (`method/depthwise.py` says why they are replaced).
+   (`method/depthwise.py` says why they are replaced); "compiled" the loop with `compile: on`.
 2. LapNet on MobileNet v2: the part that assignment and losses have in a step whose objects are
    matched anew.
 3. LapNet with COCO's anchors: the most memory that assignment, losses and their gradients hold at
@@ -19,7 +19,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,11 +32,12 @@ from torch.profiler import ProfilerActivity, profile
 from method.depthwise import StridedDepthwiseConv2d
 from method.detector import TrainableDetector
 from method.lapnet.detector import LapNet
+from pipelines.augment import near
 from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
-from pipelines.spec import DetectorName, RunSpec
-from pipelines.steps import autocast, make_optimizer, to_batch, training_step
+from pipelines.spec import DetectorName, RunSpec, Switch
+from pipelines.steps import OwnSteps, Steps, autocast, make_optimizer, to_batch, training_step
 
 IMAGES = 32
 NOT_COUNTED = 3
@@ -68,28 +69,49 @@ def draw(images: int, size: int, objects: int, classes: int, device: torch.devic
     )
 
 
-def time_loop(input_size: int, rounds: int, device: torch.device) -> list[float]:
-    """Images/s of the plain network, the bare network and the training loop of an SSD."""
-    spec = RunSpec(input_size=input_size)
+def time_loop(
+    input_size: int,
+    rounds: int,
+    device: torch.device,
+    *,
+    batch_size: int = RunSpec.batch_size,
+    compiled: bool = False,
+) -> list[float]:
+    """Images/s of the plain network, the bare network and the training loop of an SSD.
+
+    Args:
+        input_size: side of the images, pixels.
+        rounds: steps of each that count.
+        device: where they run.
+        batch_size: images a step.
+        compiled: whether to give the loop's images/s with a compiled network too.
+    """
+    spec = RunSpec(input_size=input_size, batch_size=batch_size)
     scene = draw(IMAGES, input_size, objects=9, classes=3, device=device)
     detector = _build(spec, 3, scene, device)
-    optimizer = make_optimizer(detector, spec)
     matches = list(map(detector.match, scene.boxes, scene.labels))
+    pixels = near(scene.pixels, device)
     rng = np.random.default_rng(0)
 
-    def loop() -> None:
-        chosen = rng.integers(0, IMAGES, spec.batch_size)
-        images = to_batch(scene.pixels[chosen], device)
-        targets = [matches[i] for i in chosen]
-        float(training_step(detector.losses, optimizer, images, targets, spec.precision)["loss"])
+    def loop(steps: Steps) -> None:
+        chosen = torch.from_numpy(rng.integers(0, IMAGES, spec.batch_size))
+        images = to_batch(pixels[chosen.to(pixels.device)], device)
+        steps(0, images, [matches[i] for i in chosen])
 
+    loops = [partial(loop, OwnSteps(detector, spec))]
+    if compiled:
+        fused = replace(spec, compile=Switch.ON)
+        loops.append(partial(loop, OwnSteps(copy.deepcopy(detector), fused)))
     stock = copy.deepcopy(detector)
     for module in stock.modules():
         if isinstance(module, StridedDepthwiseConv2d):
             module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
     images = to_batch(scene.pixels[: spec.batch_size], device)
-    plain, bare = (partial(_bare_step, net, optimizer, images, spec) for net in (stock, detector))
-    times = _medians([plain, bare, loop], rounds, device)
+    plain, bare = (
+        partial(_bare_step, net, make_optimizer(net, spec), images, spec)
+        for net in (stock, detector)
+    )
+    times = _medians([plain, bare, *loops], rounds, device)
     return [spec.batch_size / seconds for seconds in times]
 
 
@@ -177,14 +199,23 @@ def _medians(works: Sequence[Callable[[], None]], rounds: int, device: torch.dev
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="steps of each (%(default)s)")
-    rounds = parser.parse_args().rounds
-    device = choose_device()
-    print("SSD        plain        bare        loop  loop/bare  bare/plain")
+    parser.add_argument(
+        "--batch-size", type=int, default=RunSpec.batch_size, help="of the SSD (%(default)s)"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="time the SSD compiled too (minutes on a CPU)"
+    )
+    arguments = parser.parse_args()
+    rounds, device = arguments.rounds, choose_device()
+    print("SSD        plain        bare        loop  loop/bare  bare/plain  compiled  over loop")
     for size in (512, 256):
-        plain, bare, loop = time_loop(size, rounds, device)
+        plain, bare, loop, *compiled = time_loop(
+            size, rounds, device, batch_size=arguments.batch_size, compiled=arguments.compile
+        )
+        fused = "".join(f"  {rate:5.1f} im/s  {rate / loop:8.2f}x" for rate in compiled)
         print(
             f"{size:5d}  {plain:5.1f} im/s  {bare:5.1f} im/s  {loop:5.1f} im/s"
-            f"  {loop / bare:9.1%}  {bare / plain:9.2f}x",
+            f"  {loop / bare:9.1%}  {bare / plain:9.2f}x{fused}",
             flush=True,
         )
     print("\nLapNet 3 × 10 at 512        bare      step  assignment and losses")

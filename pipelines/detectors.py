@@ -50,6 +50,8 @@ WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
 """Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
 SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
 """What a specification says of this project's SSDs alone."""
+OWN_ONLY = ("compile",)
+"""Of this project's SSDs and LapNet."""
 LAPNET_ONLY = (
     "backbone", "overlap", "ambiguity", "balance", "classification", "weights_learning_rate",
 )  # fmt: skip
@@ -138,7 +140,8 @@ def agreement(name: DetectorName) -> str:
 def network_cost(detector: Detector, image: Tensor) -> dict[str, int]:
     """Parameters, and floating-point operations of the network in one 1×3×S×S image."""
     parameters = sum(p.numel() for p in detector.parameters())
-    return {"parameters": parameters, "flops_an_image": detector.flops(image)}
+    with torch.compiler.set_stance("force_eager"):
+        return {"parameters": parameters, "flops_an_image": detector.flops(image)}
 
 
 def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
@@ -212,8 +215,7 @@ def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
 def _build_torchvision(
     make: Callable[..., TrainableDetector[Any]], spec: RunSpec, classes: int, calibration: Tensor
 ) -> TrainableDetector[Any]:
-    _refuse(spec, SSD_ONLY, "the SSDs of this project")
-    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse_own(spec)
     if spec.init not in ("none", "torchvision"):
         raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
     return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
@@ -222,8 +224,7 @@ def _build_torchvision(
 def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> TrainableDetector[Any]:
     from baselines import detectron2
 
-    _refuse(spec, SSD_ONLY, "the SSDs of this project")
-    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse_own(spec)
     _refuse(spec, ("optimiser",), "this project's own trainer")
     if spec.schedule is Schedule.POLYNOMIAL:
         raise ValueError("schedule must be step or cosine for Detectron2, not polynomial")
@@ -243,8 +244,7 @@ def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> Train
 
 
 def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detector:
-    _refuse(spec, SSD_ONLY, "the SSDs of this project")
-    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse_own(spec)
     _refuse(spec, ("optimiser",), "this project's own trainer")
     if spec.precision is not Precision.FP32 or spec.schedule is not Schedule.COSINE:
         raise ValueError("TensorFlow trains with precision fp32 and schedule cosine alone")
@@ -262,6 +262,13 @@ def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detec
     elif spec.init != "none":
         raise ValueError(f"init must be none, zoo, a .safetensors or an .index, not {spec.init}")
     return detector
+
+
+def _refuse_own(spec: RunSpec) -> None:
+    """What belongs to this project's detectors is an error for a rival."""
+    _refuse(spec, SSD_ONLY, "the SSDs of this project")
+    _refuse(spec, LAPNET_ONLY, "LapNet")
+    _refuse(spec, OWN_ONLY, "the detectors of this project")
 
 
 def _refuse(spec: RunSpec, names: Sequence[str], whose: str) -> None:

@@ -162,6 +162,11 @@ class RunSpec:
     warmup: int = _explained("steps over which the learning rate rises", 20)
     schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
     precision: Precision = _explained("arithmetic of the network", Precision.BF16)
+    compile: Switch = _explained(
+        "whether torch.compile fuses the network's operations, on a GPU into CUDA graphs; on a CPU "
+        "it is slower",
+        Switch.OFF,
+    )
     threads: int = _explained(
         "CPU threads, on which the last bits of a result depend; 0 for one a core", 0
     )

@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from method.detector import Match, StepLosses, TrainableDetector
 from method.lapnet.losses import Weights
 from method.processes import process_count
-from pipelines.spec import Optimiser, Precision, RunSpec, Schedule
+from pipelines.spec import Optimiser, Precision, RunSpec, Schedule, Switch
 
 MOMENTUM = 0.9
 POWER = 0.9
@@ -110,6 +110,8 @@ class OwnSteps(Generic[Match]):
     def __init__(self, detector: TrainableDetector[Match], spec: RunSpec) -> None:
         self.spec = spec
         self.optimizer = make_optimizer(detector, spec)
+        if spec.compile is Switch.ON:
+            detector.compile(mode="reduce-overhead")
         self.losses_of: Callable[[Tensor, Sequence[Match]], StepLosses] = detector.losses
         if process_count() > 1:
             self.losses_of = DistributedDataParallel(_Losses(detector))

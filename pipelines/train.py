@@ -151,7 +151,7 @@ def detect_all(
     results = []
     for start in tqdm(range(0, len(split.images), DETECTION_BATCH), desc="detect", leave=False):
         batch = to_batch(split.images[start : start + DETECTION_BATCH], device)
-        with autocast(spec.precision, device):
+        with autocast(spec.precision, device), torch.compiler.set_stance("force_eager"):
             found = detector.detect(batch)
         for i, detections in enumerate(found, start):
             boxes = split.to_image_frame(i, detections.boxes.cpu().numpy())

@@ -146,6 +146,9 @@ def _step(
         return steps(number, images, matches)
     except FloatingPointError as error:  # Detectron2's trainer looks at each loss itself
         raise _diverged(number + 1, str(error).replace("\n", " "), spec) from None
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"compile: {reason}; it needs a C++ compiler, or compile: off") from None
 
 
 def _diverged(step: int, terms: str, spec: RunSpec) -> UserError:

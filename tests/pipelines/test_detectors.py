@@ -13,7 +13,7 @@ from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
 from pipelines.detectors import build_detector, ssd_config, weights_fingerprint
 from pipelines.errors import UserError
-from pipelines.spec import DetectorName, Released, RunSpec
+from pipelines.spec import DetectorName, Released, RunSpec, Switch
 
 IMAGES = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
 
@@ -122,5 +122,7 @@ def test_what_belongs_to_the_ssds_is_refused_for_a_rival():
     rival = RunSpec(input_size=64, detector=DetectorName.SSDLITE)
     with pytest.raises(UserError, match="sampler belongs to the SSDs of this project"):
         build_detector(replace(rival, sampler=Sampler.DNS), 3, IMAGES)
+    with pytest.raises(UserError, match="compile belongs to the detectors of this project"):
+        build_detector(replace(rival, compile=Switch.ON), 3, IMAGES)
     with pytest.raises(UserError, match="init must be none or torchvision"):
         build_detector(replace(rival, init="weights.npz"), 3, IMAGES)

@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from method.detector import TrainableDetector
 from method.lapnet.losses import Balance, ClassificationLoss, Weights
 from method.samplers import Sampler
 from pipelines.detectors import build_detector
-from pipelines.spec import DetectorName, Optimiser, Released, RunSpec, Schedule
+from pipelines.spec import (
+    DetectorName,
+    Optimiser,
+    Precision,
+    Released,
+    RunSpec,
+    Schedule,
+    Switch,
+)
 from pipelines.steps import OwnSteps, learning_rate, make_optimizer, to_batch
 
 SPEC = RunSpec(iterations=24, batch_size=4, warmup=0, input_size=64)
@@ -115,3 +124,26 @@ def test_what_waits_is_seen():
     for waits in (lambda: float(values[0]), lambda: values[values > 0], lambda: values.nonzero()):
         with NeverWaiting(), pytest.raises(AssertionError, match="waits for"):
             waits()
+
+
+@pytest.mark.slow
+def test_a_compiled_step_is_the_same_step():
+    """To rounding, though the network's operations are fused."""
+    torch.manual_seed(0)
+    spec = dataclasses.replace(
+        SPEC, attach=(1, 2), precision=Precision.FP32, optimiser=Optimiser.SGD
+    )
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    boxes, labels = torch.tensor([[4.0, 4, 30, 30], [20, 30, 50, 60]]), torch.tensor([1, 3])
+    found = {}
+    for compiled in Switch:
+        detector = build_detector(spec, 3, images).train()
+        assert isinstance(detector, TrainableDetector)
+        steps: OwnSteps[Any] = OwnSteps(detector, dataclasses.replace(spec, compile=compiled))
+        matches = [detector.match(boxes, labels)] * 2
+        compiled_before = counters["stats"]["unique_graphs"]
+        values = steps(0, images, matches)
+        assert counters["stats"]["unique_graphs"] - compiled_before == (compiled is Switch.ON)
+        gradients = {name: p.grad for name, p in detector.named_parameters()}
+        found[compiled] = values, gradients, detector.state_dict()
+    torch.testing.assert_close(found[Switch.ON], found[Switch.OFF], rtol=1e-3, atol=1e-5)

@@ -2,30 +2,34 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pipelines.runtime import REPOSITORY
-from pipelines.spec import RunSpec
+from pipelines.spec import RunSpec, Switch
 
 FILES = {
     "run.json", "history.csv", "detections.json.gz", "matches.csv.gz", "model.safetensors",
 }  # fmt: skip
+SHORT = RunSpec(input_size=128, iterations=2, batch_size=4, attach=(1, 2), compile=Switch.ON)
 SPEC = RunSpec(input_size=128, iterations=60, batch_size=4, width=0.5, learning_rate=0.005)
 
 
-def start(spec: RunSpec, folder: Path) -> subprocess.Popen[str]:
+def start(spec: RunSpec, folder: Path, **environment: str) -> subprocess.Popen[str]:
     path = folder.with_suffix(".spec.json")
     path.write_text(json.dumps(spec.to_dict()))
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.train", "--checkpoint-seconds", "0", path, folder],
         cwd=REPOSITORY,
+        env=os.environ | environment,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -72,4 +76,25 @@ def test_a_wrong_file_is_one_line_and_exit_2(tmp_path):
     assert done.stderr.startswith("error: ")
     assert "sampler must be one of basic, 1:1, dns" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_compiled_run_is_compiled_for_training_alone(tmp_path):
+    """Validations and detections go on without waiting for kernels of their own."""
+    spec = replace(SHORT, iterations=4, validate_every=2)
+    run = start(spec, tmp_path / "run", TORCH_LOGS="+dynamo")
+    errors = run.communicate()[1]
+    assert run.returncode == 0, errors[-2000:]
+    assert errors.count("calling compiler function inductor") == 1
+    assert {p.name for p in (tmp_path / "run").iterdir()} == FILES
+
+
+@pytest.mark.slow
+def test_a_machine_that_cannot_compile_is_told(tmp_path):
+    cache = str(tmp_path / "cache")
+    run = start(SHORT, tmp_path / "run", CXX="/nonexistent", TORCHINDUCTOR_CACHE_DIR=cache)
+    errors = run.communicate()[1]
+    assert run.returncode == 2
+    assert "error: compile: InvalidCxxCompiler" in errors.splitlines()[-1]
     assert not (tmp_path / "run").exists()
