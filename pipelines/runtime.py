@@ -51,6 +51,13 @@ def choose_device() -> torch.device:
     return device
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",")[:count] if named else [str(number) for number in range(count)]
+
+
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Device, threads and versions, as `run.json` records them."""
     on_gpu = device.type == "cuda"

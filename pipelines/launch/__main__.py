@@ -29,7 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", nargs="?", default="quick", help="of params.yaml (%(default)s)")
     parser.add_argument(
-        "-j", "--jobs", type=int, help="runs at once, which share the cores (as many as have room)"
+        "-j",
+        "--jobs",
+        type=int,
+        help="runs at once, which share cores and GPUs (one a GPU; without, as many as have room)",
     )
     parser.add_argument(
         "--on", choices=[str(place) for place in Place], default="local", help="who trains"

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from tqdm import tqdm
 
@@ -20,6 +21,29 @@ from pipelines.launch.progress import POLL_SECONDS, Progress
 DVC = (sys.executable, "-m", "dvc")
 LINES_SHOWN = 15
 """Of the log of a run that failed."""
+
+
+class GpuShares:
+    """Which GPU is used by how many runs."""
+
+    def __init__(self, gpus: Sequence[str]) -> None:
+        self._users = dict.fromkeys(gpus, 0)
+        self._lock = Lock()
+
+    @contextmanager
+    def one(self) -> Iterator[dict[str, str]]:
+        """What tells a process its GPU, the one with the fewest users; nothing if there is none."""
+        if not self._users:
+            yield {}
+            return
+        with self._lock:
+            gpu = min(self._users, key=lambda name: self._users[name])
+            self._users[gpu] += 1
+        try:
+            yield {"CUDA_VISIBLE_DEVICES": gpu}
+        finally:
+            with self._lock:
+                self._users[gpu] -= 1
 
 
 class Launcher:
@@ -67,7 +91,12 @@ class Launcher:
         self._dvc("push", "--run-cache", *(f"{self.pipeline}:{stage}" for stage in stages))
 
     def train(
-        self, stages: Mapping[str, str], parents: Mapping[str, str], jobs: int, label: str
+        self,
+        stages: Mapping[str, str],
+        parents: Mapping[str, str],
+        jobs: int,
+        label: str,
+        gpus: Sequence[str] = (),
     ) -> None:
         """Run stages side by side; after a failure none is begun, and those at work are ended.
 
@@ -76,19 +105,21 @@ class Launcher:
             parents: run to the run that must be there first.
             jobs: stages at once; they share the cores, if OMP_NUM_THREADS is not set.
             label: name on the progress bar.
+            gpus: of this machine; each stage sees the one that the fewest others use.
 
         Raises:
             UserError: a stage failed; the end of what it printed has gone to stderr.
         """
         threads = max(1, len(os.sched_getaffinity(0)) // jobs)
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+        shares = GpuShares(gpus)
         futures: dict[str, Future[None]] = {}
         with Progress(len(stages), label) as progress, ThreadPoolExecutor(jobs) as pool:
             try:
                 for name, stage in stages.items():
                     parent = futures.get(parents.get(name, ""))
                     futures[name] = pool.submit(
-                        self._train_one, name, stage, parent, environment, progress
+                        self._train_one, name, stage, parent, environment, shares, progress
                     )
                 names = {future: name for name, future in futures.items()}
                 pending = set(names)
@@ -112,6 +143,7 @@ class Launcher:
         stage: str,
         parent: Future[None] | None,
         environment: Mapping[str, str],
+        shares: GpuShares,
         progress: Progress,
     ) -> None:
         if parent:
@@ -123,11 +155,11 @@ class Launcher:
         log.parent.mkdir(exist_ok=True)
         target = f"{self.pipeline}:{stage}"
         command = [*DVC, "--wait-for-lock", "repro", "--single-item", target]
-        with log.open("wb") as file:
+        with log.open("wb") as file, shares.one() as gpu:
             process = subprocess.Popen(
                 command,
                 cwd=self.root,
-                env=environment,
+                env={**environment, **gpu},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -13,7 +13,7 @@ from pipelines.launch.clones import MADE_ANYWHERE, Clones
 from pipelines.launch.local import Launcher
 from pipelines.launch.schedule import Engine, Resources, Run, bring_up_to_date
 from pipelines.plan import RESULTS, read_parameters, stage_names, study
-from pipelines.runtime import REPOSITORY
+from pipelines.runtime import REPOSITORY, visible_gpus
 from pipelines.spec import RunSpec
 
 WORKBENCH = {"workbench": "workbench"}
@@ -81,8 +81,9 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     if not clones:
         todo |= {name: stage for name, stage in WORKBENCH.items() if stage in stale}
     if todo:
-        jobs = jobs or jobs_that_fit([specs[name] for name in todo if name in specs])
-        launcher.train(todo, parents(specs), jobs, f"{profile}, {jobs} at a time")
+        gpus = visible_gpus()
+        jobs = jobs or len(gpus) or jobs_that_fit([specs[name] for name in todo if name in specs])
+        launcher.train(todo, parents(specs), jobs, f"{profile}, {jobs} at a time", gpus)
     launcher.repro()
 
 

@@ -51,6 +51,17 @@ def test_runs_share_the_cores_unless_told_otherwise(given, threads, tmp_path, mo
     assert (tmp_path / "run").read_text().split() == [threads]
 
 
+def test_runs_share_the_gpus(tmp_path):
+    """Two at once have two GPUs, and a third takes over the one that is free first."""
+    seconds = {"long": 3, "short": 1, "third": 0}
+    says = "echo $CUDA_VISIBLE_DEVICES > {0}; sleep {1}"
+    launcher = make_pipeline(tmp_path, {n: says.format(n, s) for n, s in seconds.items()})
+    launcher.train(same_names(*seconds), {}, 2, "test", ["4", "6"])
+    seen = {name: (tmp_path / name).read_text().strip() for name in seconds}
+    assert sorted([seen["long"], seen["short"]]) == ["4", "6"]
+    assert seen["third"] == seen["short"]
+
+
 def test_a_failed_stage_ends_the_others_and_shows_what_it_said(tmp_path, capsys):
     launcher = make_pipeline(
         tmp_path,
