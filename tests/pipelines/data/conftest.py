@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipelines.data.coco import CocoSplit, read_coco
 from pipelines.data.sources import FolderSource
+from tests.pipelines.data.voc_devkit import PARTS, Devkit, object_xml
 
 CONTENT: dict[str, Any] = {
     "images": [
@@ -88,3 +89,28 @@ def write_set(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return write
+
+
+@pytest.fixture
+def devkit(tmp_path: Path) -> Devkit:
+    """Both years, with the names 000001 in both."""
+    kit = Devkit(tmp_path / "VOCdevkit")
+    kit.add("VOC2007", "trainval", "000001", (40, 30), object_xml("aeroplane", (1, 1, 40, 30)))
+    kit.add(
+        "VOC2007",
+        "trainval",
+        "000005",
+        (50, 20),
+        object_xml("person", (11, 2, 20, 11), before=PARTS, after=PARTS),
+        object_xml("chair", (3, 4, 8, 10), difficult=1),
+    )
+    kit.add(
+        "VOC2012",
+        "trainval",
+        "000001",
+        (30, 40),
+        object_xml("tvmonitor", ("4.5", "7.25", "24.75", "40.0")),
+    )
+    kit.add("VOC2012", "trainval", "2008_000002", (16, 16))
+    kit.add("VOC2007", "test", "000002", (24, 24), object_xml("dog", (5, 5, 8, 8)))
+    return kit

@@ -4,11 +4,7 @@ Relative sizes of NWPU VHR-10's training boxes: 3.5 / 7.4 / 24 % at percentiles 
 boxes a picture; the tolerances allow for 200 pictures.
 """
 
-import hashlib
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,39 +1,18 @@
+"""Which data set a name, a folder and the options mean."""
+
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data import aerial, scenes
-from pipelines.data.mosaic import MosaicSource
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import AerialSpec, DatasetSpec, ScenesSpec, open_dataset
 from pipelines.data.root import DEFAULT_ROOT, data_root
-from pipelines.data.sources import ImageSource
 from pipelines.errors import UserError
-
-LABORO = data_root() / "laboro_tomato"
-NWPU = data_root() / "nwpu_vhr10"
-COCO_MINI = data_root() / "coco_mini"
-needs_coco_mini = pytest.mark.skipif(not COCO_MINI.is_dir(), reason=f"no {COCO_MINI}")
-needs_nwpu = pytest.mark.skipif(not NWPU.is_dir(), reason=f"no {NWPU}")
-needs_laboro = pytest.mark.skipif(not LABORO.is_dir(), reason=f"no {LABORO}")
-
-
-def ignore(message: str) -> None:
-    """Take a report and do nothing."""
-
-
-def sizes(sources: dict[str, ImageSource]) -> dict[str, int]:
-    return {name: len(source.split.images) for name, source in sources.items()}
-
-
-def file_names(source: ImageSource) -> set[str]:
-    return {image.file_name for image in source.split.images}
-
+from tests.pipelines.data.opened import file_names, ignore, sizes
 
 # ---- names and places
 
@@ -305,151 +284,3 @@ def test_a_validation_split_of_crowd_regions_alone_is_refused(write_set):
     file.write_text(json.dumps(content))
     with pytest.raises(UserError, match="2 train images are too few to take a val split"):
         open_dataset(DatasetSpec(str(root), validation_fraction=0.5))
-
-
-# ---- drawn data
-
-FEW = DatasetSpec(
-    "scenes",
-    scenes=ScenesSpec(train=3, val=1, test=2, size=128),
-    aerial=AerialSpec(train=3, val=1, test=2, size=128),
-)
-
-
-@pytest.mark.parametrize(
-    ("spec", "counts", "size"),
-    [(ScenesSpec(), (96, 16, 48), 512), (AerialSpec(), (192, 24, 48), 256)],
-)
-def test_drawn_data_have_their_default_counts(spec, counts, size):
-    assert tuple(spec.counts.values()) == counts
-    assert spec.size == size
-
-
-@pytest.mark.parametrize(
-    ("name", "draw", "class_names"),
-    [
-        ("scenes", scenes.draw_scene, scenes.CLASSES),
-        ("aerial", aerial.draw_aerial, aerial.CLASSES),
-    ],
-)
-def test_drawn_data_are_those_of_their_generator(tmp_path, name, draw, class_names):
-    sources = open_dataset(replace(FEW, name=name))
-    assert list(sources) == ["train", "val", "test"]
-    assert sizes(sources) == {"train": 3, "val": 1, "test": 2}
-    for split_name, first in (("train", 0), ("val", 1_000_000), ("test", 2_000_000)):
-        split = sources[split_name].split
-        assert [(c.id, c.name) for c in split.categories] == list(enumerate(class_names, start=1))
-        for index, found in enumerate(split.annotations_by_image()):
-            scene = draw(0, first + index, 128)
-            assert np.array_equal(sources[split_name].image(index), scene.image)
-            assert [a.bbox for a in found] == [tuple(box) for box in scene.boxes.tolist()]
-            assert [a.category_id - 1 for a in found] == scene.classes.tolist()
-    prepare(sources, tmp_path / "p", 128, progress=False)
-    assert load_prepared(tmp_path / "p", "test").class_names == class_names
-
-
-def test_the_aerial_pictures_of_a_split_do_not_depend_on_the_number_of_the_others():
-    few = open_dataset(replace(FEW, name="aerial"))["test"]
-    more = AerialSpec(train=5, val=4, test=2, size=128)
-    again = open_dataset(DatasetSpec("aerial", aerial=more))["test"]
-    assert again.split == few.split
-    assert all(np.array_equal(again.image(k), few.image(k)) for k in range(2))
-
-
-def test_a_scene_is_drawn_once(monkeypatch):
-    drawn = []
-
-    def counting(seed, index, size):
-        drawn.append(index)
-        return draw_scene(seed, index, size)
-
-    draw_scene = scenes.draw_scene
-    monkeypatch.setattr("pipelines.data.scenes.draw_scene", counting)
-    train = open_dataset(FEW)["train"]
-    assert drawn == []
-    for _ in range(2):
-        assert len(train.split.images) == 3
-        assert train.image(2).shape == (128, 128, 3)
-    assert drawn == [0, 1, 2]
-
-
-# ---- real data
-
-
-@needs_laboro
-def test_laboro_singles():
-    whole = open_dataset(
-        DatasetSpec("laboro", root=str(LABORO.parent), validation_fraction=0), report=ignore
-    )
-    assert sizes(whole) == {"train": 354, "test": 88}
-    assert [len(source.split.annotations) for source in whole.values()] == [2357, 553]
-    parts = open_dataset(DatasetSpec("laboro", root=str(LABORO.parent)), report=ignore)
-    assert sizes(parts) == {"train": 301, "val": 53, "test": 88}
-    assert not file_names(parts["train"]) & file_names(parts["val"])
-    assert file_names(parts["train"]) | file_names(parts["val"]) == file_names(whole["train"])
-
-
-@needs_laboro
-def test_laboro_mosaics_without_val():
-    reports: list[str] = []
-    spec = DatasetSpec("laboro-mosaics", root=str(LABORO.parent), validation_fraction=0)
-    sources = open_dataset(spec, report=reports.append)
-    assert sizes(sources) == {"train": 88, "test": 22}
-    singles = open_dataset(
-        DatasetSpec("laboro", root=str(LABORO.parent), validation_fraction=0), report=ignore
-    )
-    for name, made in sources.items():
-        assert isinstance(made, MosaicSource)
-        single = singles[name].split.annotations_by_image()
-        for group, found in zip(made.groups, made.split.annotations_by_image(), strict=True):
-            members = [annotation for member in group for annotation in single[member]]
-            assert [a.bbox[2:] for a in found] == [
-                pytest.approx((a.bbox[2] * 256 / 640, a.bbox[3] * 256 / 640)) for a in members
-            ]
-            assert all(min(a.bbox) >= 0 for a in found)
-            assert all(a.bbox[0] + a.bbox[2] <= 512 + 1e-9 for a in found)
-            assert all(a.bbox[1] + a.bbox[3] <= 512 + 1e-9 for a in found)
-    assert len(sources["test"].split.annotations) == 553
-    assert any("train: 88 mosaics of 352 images; dropped the 2 left over" in r for r in reports)
-
-
-@needs_laboro
-def test_laboro_mosaics_show_their_images_at_half_of_512():
-    source = open_dataset(DatasetSpec("laboro-mosaics", root=str(LABORO.parent)), report=ignore)[
-        "val"
-    ]
-    assert len(source.split.images) == 13
-    assert isinstance(source, MosaicSource)
-    image = source.image(0)
-    assert image.shape == (512, 512, 3)
-    last = source.source.image(source.groups[0][3]).astype(float)
-    blocks = last.reshape(128, 5, 128, 5, 3).mean((1, 3))
-    tile = image[256:, 256:].astype(float).reshape(128, 2, 128, 2, 3).mean((1, 3))
-    assert np.abs(tile - blocks).mean() < 2
-
-
-@needs_nwpu
-def test_nwpu_has_its_published_classes_and_no_faults():
-    reports: list[str] = []
-    whole = open_dataset(
-        DatasetSpec("nwpu", root=str(NWPU.parent), validation_fraction=0), report=reports.append
-    )
-    assert sizes(whole) == {"train": 520, "test": 130}
-    assert [len(source.split.annotations) for source in whole.values()] == [3108, 813]
-    assert len(whole["train"].split.categories) == 10
-    assert not reports
-    parts = open_dataset(DatasetSpec("nwpu", root=str(NWPU.parent)), report=ignore)
-    assert sizes(parts) == {"train": 442, "val": 78, "test": 130}
-
-
-@needs_coco_mini
-def test_coco_mini_has_its_published_counts_in_cocos_eighty_classes():
-    reports: list[str] = []
-    spec = DatasetSpec("coco-mini", root=str(COCO_MINI.parent), validation_fraction=0)
-    sources = open_dataset(spec, report=reports.append)
-    assert sizes(sources) == {"train": 128, "test": 128}
-    assert [len(source.split.annotations) for source in sources.values()] == [929, 898]
-    categories = sources["train"].split.categories
-    assert len(categories) == 80
-    assert (categories[0].name, categories[-1].id) == ("person", 90)
-    assert all("clipped" in report for report in reports)
