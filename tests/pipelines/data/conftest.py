@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipelines.data.coco import CocoSplit, read_coco
 from pipelines.data.sources import FolderSource
+from tests.pipelines.data.dota_files import DIFFICULT, HEAD, OVER_THE_EDGE, ROTATED, UPRIGHT, Dota
 from tests.pipelines.data.voc_devkit import PARTS, Devkit, object_xml
 
 CONTENT: dict[str, Any] = {
@@ -114,3 +115,13 @@ def devkit(tmp_path: Path) -> Devkit:
     kit.add("VOC2012", "trainval", "2008_000002", (16, 16))
     kit.add("VOC2007", "test", "000002", (24, 24), object_xml("dog", (5, 5, 8, 8)))
     return kit
+
+
+@pytest.fixture
+def dota(tmp_path: Path) -> Dota:
+    made = Dota(tmp_path / "DOTA")
+    made.add("train", "P0001.png", (100, 60), HEAD + ROTATED + OVER_THE_EDGE + DIFFICULT)
+    made.add("train", "P0000.jpg", (40, 30), HEAD)
+    made.add("train", "P0002.png", (20, 25), UPRIGHT)
+    made.add("val", "P0003.png", (30, 20), HEAD + UPRIGHT)
+    return made

@@ -11,10 +11,7 @@ from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRecord
 from pipelines.data.tiles import Tile, tiled
 from pipelines.errors import UserError
-
-
-def ignore(message: str) -> None:
-    """Take a report and do nothing."""
+from tests.pipelines.data.opened import ignore
 
 
 @dataclass
