@@ -85,20 +85,16 @@ def balance(study: Study, parts: Sequence[float] = (0.05, 0.25, 0.5, 1.0)) -> pd
 
 
 def anchor_scores(study: Study, anchors: Sequence[str]) -> pd.DataFrame:
-    """Mean A-score, distance to the paper's range and figures of every run of the anchor rows."""
+    """A-score of each anchor row that is trained, and its figures, means over the seeds.
+
+    The seeds of a row share its anchors, so that they are one point and not several.
+    """
     rows = []
     for row in anchors:
-        spec = study.row_spec(row)
-        for _, run in study.runs(row).iterrows():
-            if spec:
-                rows.append(
-                    {
-                        "row": row,
-                        "A-score": mean_a_score(spec),
-                        "AP": run["AP"],
-                        "AP50": run["AP50"],
-                    }
-                )
+        runs, spec = study.runs(row), study.row_spec(row)
+        if spec and len(runs):
+            figures = runs[["AP", "AP50"]].mean()
+            rows.append({"A-score": mean_a_score(spec), **figures})
     return pd.DataFrame(rows)
 
 

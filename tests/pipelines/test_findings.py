@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from pipelines.findings import balance, converged_at, convergence, correlation
+from pipelines.findings import anchor_scores, balance, converged_at, convergence, correlation
 from pipelines.queries import Study
 from pipelines.spec import RunSpec
 
@@ -71,3 +71,13 @@ def test_the_paper_s_own_table_5_shows_no_reliable_correlation():
     text = correlation([1.9, 2.3, 1.9, 1.9, 2.2, 2.1], [74, 79, 79, 79, 75, 78])
     low, high = text["Pearson's r [95 %]"].split("[")[1].strip("]").split(",")
     assert float(low) < 0 < float(high)
+
+
+def test_the_seeds_of_an_anchor_set_are_one_point(tmp_path):
+    sets = {"a": (20.0, 41, 81, 164), "b": (25.0, 38, 58, 87), "c": (30.0, 45, 60, 80)}
+    specs = {f"{name}-s0": RunSpec(input_size=512, anchors=sides) for name, sides in sets.items()}
+    runs = [("a", 0, 10, 30), ("a", 1, 14, 40), ("b", 0, 9, 31)]
+    ledger = pd.DataFrame(runs, columns=["row", "seed", "AP", "AP50"])
+    found = anchor_scores(Study("quick", {}, specs, ledger, tmp_path), list(sets))
+    assert found[["AP", "AP50"]].to_numpy().tolist() == [[12, 35], [9, 31]]
+    assert found["A-score"].round(1).tolist() == [1.9, 2.3]  # as the paper's Table 5 has them
