@@ -87,14 +87,15 @@ def time_loop(
         compiled: whether to give the loop's images/s with a compiled network too.
     """
     spec = RunSpec(input_size=input_size, batch_size=batch_size)
-    scene = draw(IMAGES, input_size, objects=9, classes=3, device=device)
+    images_drawn = max(IMAGES, batch_size)
+    scene = draw(images_drawn, input_size, objects=9, classes=3, device=device)
     detector = _build(spec, 3, scene, device)
     matches = list(map(detector.match, scene.boxes, scene.labels))
     pixels = near(scene.pixels, device)
     rng = np.random.default_rng(0)
 
     def loop(steps: Steps) -> None:
-        chosen = torch.from_numpy(rng.integers(0, IMAGES, spec.batch_size))
+        chosen = torch.from_numpy(rng.integers(0, images_drawn, spec.batch_size))
         images = to_batch(pixels[chosen.to(pixels.device)], device)
         steps(0, images, [matches[i] for i in chosen])
 
@@ -207,7 +208,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     rounds, device = arguments.rounds, choose_device()
-    print("SSD        plain        bare        loop  loop/bare  bare/plain  compiled  over loop")
+    more = "    compiled  over loop" if arguments.compile else ""
+    print(f"SSD        plain        bare        loop  loop/bare  bare/plain{more}")
     for size in (512, 256):
         plain, bare, loop, *compiled = time_loop(
             size, rounds, device, batch_size=arguments.batch_size, compiled=arguments.compile
