@@ -53,11 +53,11 @@ def test_runs_share_the_cores_unless_told_otherwise(given, threads, tmp_path, mo
 
 def test_runs_share_the_gpus(tmp_path):
     """Two at once have two GPUs, and a third takes over the one that is free first."""
-    seconds = {"long": 3, "short": 1, "third": 0}
-    says = "echo $CUDA_VISIBLE_DEVICES > {0}; sleep {1}"
-    launcher = make_pipeline(tmp_path, {n: says.format(n, s) for n, s in seconds.items()})
-    launcher.train(same_names(*seconds), {}, 2, "test", ["4", "6"])
-    seen = {name: (tmp_path / name).read_text().strip() for name in seconds}
+    waits = {"long": "until test -e third; do sleep 0.1; done", "short": "true", "third": "true"}
+    says = "echo $CUDA_VISIBLE_DEVICES > {}; {}"
+    launcher = make_pipeline(tmp_path, {n: says.format(n, wait) for n, wait in waits.items()})
+    launcher.train(same_names(*waits), {}, 2, "test", ["4", "6"])
+    seen = {name: (tmp_path / name).read_text().strip() for name in waits}
     assert sorted([seen["long"], seen["short"]]) == ["4", "6"]
     assert seen["third"] == seen["short"]
 
