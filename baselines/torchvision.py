@@ -7,6 +7,7 @@ hundred detections an image that every detector here is scored with.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,10 +22,17 @@ from torchvision.models.detection import (
 
 from method.depthwise import replace_strided_depthwise
 from method.detection import Detections, Selection
-from method.detector import StepLosses, TrainableDetector
+from method.detector import StepLosses, Tensors, TrainableDetector
 
-Target = dict[str, Tensor]
-"""Boxes (N×4, `xyxy`, input pixels) and labels (N, from 1) of one image."""
+
+@dataclass(frozen=True)
+class Target(Tensors):
+    """The objects of one image."""
+
+    boxes: Tensor
+    """N×4, `xyxy`, input pixels."""
+    labels: Tensor
+    """N int64, from 1."""
 
 
 class TorchvisionDetector(TrainableDetector[Target]):
@@ -51,10 +59,10 @@ class TorchvisionDetector(TrainableDetector[Target]):
 
     def match(self, boxes: Tensor, labels: Tensor) -> Target:
         """The objects as they are: torchvision assigns them to anchors at every step."""
-        return {"boxes": boxes, "labels": labels}
+        return Target(boxes, labels)
 
     def losses(self, images: Tensor, matches: Sequence[Target]) -> StepLosses:
-        terms = self.model(list(images / 255), list(matches))
+        terms = self.model(list(images / 255), [vars(match) for match in matches])
         names = {"bbox_regression": "localisation"}
         return StepLosses({names.get(name, name): value for name, value in terms.items()})
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_convert
 
-SSD_VARIANCES = (0.1, 0.1, 0.2, 0.2)
-"""Scale of the four offsets in SSD (Liu et al. 2016, released code)."""
+SSD_VARIANCES = (0.1, 0.2)
+"""Scale of the two offsets of the centre and of the two of the sides in SSD (Liu et al. 2016,
+released code)."""
 
 _LARGEST_LOG_RATIO = 4.135
 """exp of it is 62.5: a decoded side is at most that many anchors long, as in torchvision."""
@@ -45,14 +46,11 @@ def encode(boxes: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) ->
         corner = (boxes[..., :2] - (anchors[..., :2] - anchor_sides / 2)) / anchor_sides
         return torch.cat([corner, (boxes[..., 2:] - boxes[..., :2]) / anchor_sides], dim=-1)
     box = box_convert(boxes, "xyxy", "cxcywh")
-    offsets = torch.cat(
-        [
-            (box[..., :2] - anchors[..., :2]) / anchor_sides,
-            torch.log(box[..., 2:] / anchor_sides),
-        ],
-        dim=-1,
-    )
-    return offsets / offsets.new_tensor(SSD_VARIANCES) if coding is BoxCoding.SSD else offsets
+    of_centre = (box[..., :2] - anchors[..., :2]) / anchor_sides
+    of_sides = torch.log(box[..., 2:] / anchor_sides)
+    if coding is BoxCoding.SSD:
+        of_centre, of_sides = of_centre / SSD_VARIANCES[0], of_sides / SSD_VARIANCES[1]
+    return torch.cat([of_centre, of_sides], dim=-1)
 
 
 def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) -> Tensor:
@@ -61,8 +59,9 @@ def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) 
     if coding is BoxCoding.CORNER:
         corner = anchors[..., :2] - anchor_sides / 2 + offsets[..., :2] * anchor_sides
         return torch.cat([corner, corner + offsets[..., 2:].clamp(min=0) * anchor_sides], dim=-1)
+    of_centre, of_sides = offsets[..., :2], offsets[..., 2:]
     if coding is BoxCoding.SSD:
-        offsets = offsets * offsets.new_tensor(SSD_VARIANCES)
-    centre = anchors[..., :2] + offsets[..., :2] * anchor_sides
-    half = anchor_sides * offsets[..., 2:].clamp(max=_LARGEST_LOG_RATIO).exp() / 2
+        of_centre, of_sides = of_centre * SSD_VARIANCES[0], of_sides * SSD_VARIANCES[1]
+    centre = anchors[..., :2] + of_centre * anchor_sides
+    half = anchor_sides * of_sides.clamp(max=_LARGEST_LOG_RATIO).exp() / 2
     return torch.cat([centre - half, centre + half], dim=-1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,33 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from method.detection import Detections
 
-Match = TypeVar("Match")
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """The values on a device; the host does not wait until a GPU has them."""
+    if device.type == "cpu" or values.device.type != "cpu":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
+class Movable(Protocol):
+    """What can be brought to a device."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same there."""
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Tensors of one image, by name."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device; the host does not wait until a GPU has them."""
+        return replace(
+            self, **{own.name: to_device(getattr(self, own.name), device) for own in fields(self)}
+        )
+
+
+Match = TypeVar("Match", bound=Movable)
 """What a detector makes of the objects of one image before training."""
 
 
@@ -55,7 +81,10 @@ class TrainableDetector(Detector, Generic[Match]):
 
     @abstractmethod
     def match(self, boxes: Tensor, labels: Tensor) -> Match:
-        """Assign the objects of one image to anchors.
+        """Assign the objects of one image to anchors, where the detector is.
+
+        A GPU makes the host wait for it: how many anchors an object gets decides on what follows.
+        The trainer therefore asks a copy on the CPU.
 
         Args:
             boxes: N×4, `xyxy`, input pixels.

@@ -60,7 +60,9 @@ def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tens
         ratio = _RATIOS[sampling.sampler]
         negatives = hardest_negatives(background_loss, positive, ratio, sampling.over_batch)
     if sampling.limit is not None:
-        negatives = _hardest(background_loss, negatives, sampling.limit - positive.sum())
+        negatives = _hardest(
+            background_loss, negatives, sampling.limit - positive.sum(), over_batch=True
+        )
     left = shared_count((positive | negatives).sum())
     return torch.where(left > 0, negatives, ~positive)
 
@@ -81,17 +83,22 @@ def hardest_negatives(
         ratio: negatives for each positive.
         over_batch: count and rank over all images together.
     """
-    if over_batch:
-        return _hardest(background_loss, ~positive, ratio * positive.sum())
-    pairs = zip(background_loss, positive, strict=True)
-    return torch.stack([_hardest(loss, ~taken, ratio * taken.sum()) for loss, taken in pairs])
+    count = ratio * (positive.sum() if over_batch else positive.sum(dim=1, keepdim=True))
+    return _hardest(background_loss, ~positive, count, over_batch)
 
 
-def _hardest(loss: Tensor, candidates: Tensor, count: Tensor) -> Tensor:
-    """Mask of the `count` candidates with the highest loss; equal losses keep their order."""
-    order = (
-        loss.masked_fill(~candidates, -torch.inf).flatten().argsort(descending=True, stable=True)
-    )
-    chosen = torch.zeros_like(candidates).flatten()
-    chosen[order] = torch.arange(len(order), device=order.device) < count
+def _hardest(loss: Tensor, candidates: Tensor, count: Tensor, over_batch: bool) -> Tensor:
+    """Mask of the candidates with the highest loss; equal losses keep their order.
+
+    Args:
+        loss: B×A.
+        candidates: B×A mask.
+        count: how many; of each image (B×1), or of all together (scalar).
+        over_batch: rank over all images together.
+    """
+    rows = (1, -1) if over_batch else loss.shape
+    ranked = loss.masked_fill(~candidates, -torch.inf).reshape(rows)
+    order = ranked.argsort(dim=1, descending=True, stable=True)
+    first = torch.arange(order.shape[1], device=order.device).expand_as(order) < count
+    chosen = torch.zeros_like(first).scatter(1, order, first)
     return chosen.view_as(candidates) & candidates

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from method.anchors import anchor_grid
 from method.boxes import BoxCoding, decode, encode
 from method.detection import Detections, Selection, select
-from method.detector import StepLosses, TrainableDetector
+from method.detector import StepLosses, Tensors, TrainableDetector
 from method.losses import classification_loss, localisation_loss
 from method.matching import Matching, match
 from method.mobilenet import LAST_BLOCK, encoder_blocks, out_channels
@@ -59,7 +59,7 @@ class SSDConfig:
 
 
 @dataclass(frozen=True)
-class SSDMatch:
+class SSDMatch(Tensors):
     """The positive anchors of one image."""
 
     anchors: Tensor

@@ -1,6 +1,7 @@
 """Training batches: as the images lie on disk, or changed anew each time they are seen.
 
-On a GPU the images lie and are changed there, where they fit; boxes are changed on the CPU.
+On a GPU the images lie and are changed there, where they fit; boxes are changed and matched on the
+CPU, so that no batch makes the host wait for the GPU.
 
 What an image becomes is a function of the seed, the step and its place in the batch, so that a run
 can go on from any step, and runs with one seed see the same images.
@@ -8,6 +9,7 @@ can go on from any step, and runs with one seed see the same images.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol
 
@@ -18,14 +20,14 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from method.detector import Match
+from method.detector import Match, TrainableDetector, to_device
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import UserError
 from pipelines.spec import Augment, RunSpec
 from pipelines.steps import to_batch
 
 Matcher = Callable[[Tensor, Tensor], Match]
-"""A detector's `match`: of the boxes and labels of one image."""
+"""A detector's `match`, on the CPU: of the boxes and labels of one image."""
 TILES = 4
 _SEED_STRIDE = 1_000_003
 
@@ -54,7 +56,8 @@ class FixedBatches(Generic[Match]):
     def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
         self.pixels, self.device = near(split.images, device), device
         self.matches = [
-            _match(match, split.boxes(i), split.labels(i), device) for i in range(len(split.images))
+            _match(match, split.boxes(i), split.labels(i)).to(device)
+            for i in range(len(split.images))
         ]
 
     def __len__(self) -> int:
@@ -63,7 +66,7 @@ class FixedBatches(Generic[Match]):
     def batch(
         self, step: int, indices: Sequence[int], first: int = 0
     ) -> tuple[Tensor, list[Match]]:
-        chosen = self.pixels[torch.tensor(indices, device=self.pixels.device)]
+        chosen = self.pixels[to_device(torch.tensor(indices), self.pixels.device)]
         return to_batch(chosen, self.device), [self.matches[i] for i in indices]
 
 
@@ -99,7 +102,7 @@ class AugmentedBatches(Generic[Match]):
                 )
                 pixels, boxes, labels = self._change(pixels, boxes, labels)
             images.append(pixels)
-            matches.append(_match(self.match, boxes, labels, self.device))
+            matches.append(_match(self.match, boxes, labels).to(self.device))
         return to_batch(torch.stack(images), self.device), matches
 
     def _image(
@@ -116,7 +119,7 @@ class AugmentedBatches(Generic[Match]):
     ) -> tuple[Tensor, NDArray[np.float32], NDArray[np.int64]]:
         size = self.split.input_size
         sample: dict[str, Any] = {
-            "image": tv_tensors.Image(pixels.clone().permute(2, 0, 1)),
+            "image": pixels.clone().permute(2, 0, 1),
             "boxes": tv_tensors.BoundingBoxes(
                 torch.from_numpy(boxes), format="XYXY", canvas_size=(size, size)
             ),
@@ -124,10 +127,15 @@ class AugmentedBatches(Generic[Match]):
         }
         sample = self.transform(sample)
         return (
-            sample["image"].as_subclass(Tensor).permute(1, 2, 0),
+            sample["image"].permute(1, 2, 0),
             sample["boxes"].numpy().astype(np.float32),
             sample["labels"].numpy(),
         )
+
+
+def host_matcher(detector: TrainableDetector[Match], device: torch.device) -> Matcher[Match]:
+    """The `match` of a detector that has looked at its objects; by a copy if it is on a GPU."""
+    return (detector if device.type == "cpu" else copy.deepcopy(detector).cpu()).match
 
 
 def make_batches(
@@ -149,7 +157,7 @@ def near(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     Else where they are, without a copy.
     """
     pixels = torch.from_numpy(images)
-    if device.type != "cuda":
+    if device.type == "cpu":
         return pixels
     free, _ = torch.cuda.mem_get_info(device)
     return pixels.to(device) if 2 * images.nbytes < free else pixels
@@ -216,10 +224,5 @@ def _transform(spec: RunSpec) -> v2.Transform:
     return v2.Compose([*chosen, v2.SanitizeBoundingBoxes()])
 
 
-def _match(
-    match: Matcher[Match],
-    boxes: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    device: torch.device,
-) -> Match:
-    return match(torch.from_numpy(boxes).to(device), torch.from_numpy(labels).to(device))
+def _match(match: Matcher[Match], boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> Match:
+    return match(torch.from_numpy(boxes), torch.from_numpy(labels))

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from method.depthwise import StridedDepthwiseConv2d
-from method.detector import TrainableDetector
+from method.detector import TrainableDetector, to_device
 from method.lapnet.detector import LapNet
-from pipelines.augment import near
+from pipelines.augment import Matcher, host_matcher, near
 from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
@@ -55,8 +55,13 @@ class Scene:
     boxes: list[Tensor]
     labels: list[Tensor]
 
+    def matches(self, match: Matcher[Any], device: torch.device) -> list[Any]:
+        """Of the objects of each image."""
+        pairs = zip(self.boxes, self.labels, strict=True)
+        return [match(boxes, labels).to(device) for boxes, labels in pairs]
 
-def draw(images: int, size: int, objects: int, classes: int, device: torch.device) -> Scene:
+
+def draw(images: int, size: int, objects: int, classes: int) -> Scene:
     """The same scene at every call; objects have sides of 4 to 16 % of the image's."""
     rng = np.random.default_rng(0)
     sides = rng.uniform(0.04, 0.16, (images, objects, 2))
@@ -64,8 +69,8 @@ def draw(images: int, size: int, objects: int, classes: int, device: torch.devic
     boxes = size * np.concatenate([corners, corners + sides], axis=2).astype(np.float32)
     return Scene(
         rng.integers(0, 256, (images, size, size, 3), dtype=np.uint8),
-        list(torch.from_numpy(boxes).to(device)),
-        list(torch.from_numpy(rng.integers(1, classes + 1, (images, objects))).to(device)),
+        list(torch.from_numpy(boxes)),
+        list(torch.from_numpy(rng.integers(1, classes + 1, (images, objects)))),
     )
 
 
@@ -88,15 +93,15 @@ def time_loop(
     """
     spec = RunSpec(input_size=input_size, batch_size=batch_size)
     images_drawn = max(IMAGES, batch_size)
-    scene = draw(images_drawn, input_size, objects=9, classes=3, device=device)
+    scene = draw(images_drawn, input_size, objects=9, classes=3)
     detector = _build(spec, 3, scene, device)
-    matches = list(map(detector.match, scene.boxes, scene.labels))
+    matches = scene.matches(host_matcher(detector, device), device)
     pixels = near(scene.pixels, device)
     rng = np.random.default_rng(0)
 
     def loop(steps: Steps) -> None:
         chosen = torch.from_numpy(rng.integers(0, images_drawn, spec.batch_size))
-        images = to_batch(pixels[chosen.to(pixels.device)], device)
+        images = to_batch(pixels[to_device(chosen, pixels.device)], device)
         steps(0, images, [matches[i] for i in chosen])
 
     loops = [partial(loop, OwnSteps(detector, spec))]
@@ -118,13 +123,14 @@ def time_loop(
 
 def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
     """Seconds of a step of LapNet's bare network, and of one with assignment and losses."""
-    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes=3, device=device)
+    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes=3)
     detector = _build(LAPNET, 3, scene, device)
+    match = host_matcher(detector, device)
     optimizer = make_optimizer(detector, LAPNET)
     images = to_batch(scene.pixels, device)
 
     def step() -> None:
-        matches = list(map(detector.match, scene.boxes, scene.labels))
+        matches = scene.matches(match, device)
         training_step(detector.losses, optimizer, images, matches, LAPNET.precision)
 
     bare = partial(_bare_step, detector, optimizer, images, LAPNET)
@@ -133,15 +139,16 @@ def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
 
 def lapnet_memory(objects: int, device: torch.device, classes: int = 80) -> tuple[int, int]:
     """Most bytes that assignment, losses and their gradients hold at once; anchors of the batch."""
-    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes, device)
+    scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes)
     detector = _build(LAPNET, classes, scene, device)
     assert isinstance(detector, LapNet)
+    match = host_matcher(detector, device)
     images = to_batch(scene.pixels, device)
     with torch.no_grad(), autocast(LAPNET.precision, device):
         logits, offsets = (output.requires_grad_() for output in detector(images))
 
     def work() -> None:
-        matches = list(map(detector.match, scene.boxes, scene.labels))
+        matches = scene.matches(match, device)
         terms = detector.losses_of(logits, offsets, matches).terms
         torch.stack(list(terms.values())).sum().backward()
 
@@ -176,9 +183,9 @@ def _build(
 def _bare_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, spec: RunSpec
 ) -> None:
+    optimizer.zero_grad(set_to_none=True)
     with autocast(spec.precision, images.device):
         outputs = network(images)
-    optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
     optimizer.step()
 

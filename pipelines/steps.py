@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from method.detector import Match, StepLosses, TrainableDetector
+from method.detector import Match, StepLosses, TrainableDetector, to_device
 from method.lapnet.losses import Weights
 from method.processes import process_count
 from pipelines.spec import Optimiser, Precision, RunSpec, Schedule, Switch
@@ -41,7 +41,7 @@ def learning_rate(spec: RunSpec, step: int, height: float) -> float:
 
 def to_batch(pixels: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
     """B×S×S×3 `uint8` pixels as a B×3×S×S tensor in channels-last order, without a copy on CPU."""
-    return torch.as_tensor(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2)
+    return to_device(torch.as_tensor(pixels), device).permute(0, 3, 1, 2)
 
 
 def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -84,10 +84,10 @@ def training_step(
         matches: of each image.
         precision: of the network.
     """
+    optimizer.zero_grad(set_to_none=True)  # first: a compiled network may reuse what is not held
     with autocast(precision, images.device):
         losses = losses_of(images, matches)
     total = torch.stack(list(losses.terms.values())).sum()
-    optimizer.zero_grad(set_to_none=True)
     total.backward()
     optimizer.step()
     counts = {name: value * process_count() for name, value in losses.counts.items()}

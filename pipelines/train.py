@@ -24,7 +24,7 @@ from tqdm import tqdm
 from baselines.tf_od.detector import TensorFlowDetector
 from method.detector import Detector, TrainableDetector
 from method.lapnet.detector import LapNet
-from pipelines.augment import make_batches
+from pipelines.augment import host_matcher, make_batches
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.detectors import (
     agreement,
@@ -100,7 +100,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         "first_weights_sha256": weights,
         "code": code,
         "machine": describe_machine(device),
-        "agreement": agreement(spec.detector),
+        "agreement": agreement(spec.detector, device.type),
         "cost": _cost(detector, spec, progress, device),
     }
     if isinstance(detector, LapNet):
@@ -133,7 +133,7 @@ def train_detector(
     )
     return train(
         detector,
-        make_batches(detector.match, training, spec, device),
+        make_batches(host_matcher(detector, device), training, spec, device),
         spec,
         device=device,
         steps=make_steps(detector, spec, device),

@@ -14,7 +14,7 @@ from torch import Tensor
 from method.anchors import cell_centres
 from method.boxes import BoxCoding, decode
 from method.detection import Detections, Selection, suppress
-from method.detector import StepLosses, TrainableDetector
+from method.detector import StepLosses, Tensors, TrainableDetector
 from method.lapnet.clustering import cluster_sides
 from method.lapnet.losses import (
     THRESHOLD,
@@ -58,7 +58,7 @@ class LapNetConfig:
 
 
 @dataclass(frozen=True)
-class Assigned:
+class Assigned(Tensors):
     """The anchors of one image that overlap their object by more than the threshold."""
 
     anchors: Tensor
@@ -188,7 +188,7 @@ class LapNet(TrainableDetector[Assigned]):
             localisation=_by_grid(localisation_loss(predicted), grids, logits.shape[2]),
             classification=classification_loss(logits, labels, self.config.loss).sum(dim=(0, 1)),
             positives=_by_grid(positive.float(), grids, logits.shape[2]),
-            located=predicted.new_tensor(len(predicted)),
+            located=predicted.new_full((), len(predicted)),
             anchors=logits.numel(),
         )
         return StepLosses(

@@ -1,9 +1,9 @@
 """Train committed runs again and compare: `python -m pipelines.audit PROFILE --runs 3`.
 
 A run of the class `bitwise` agrees if its detections, its history, its match records and COCO's
-twelve figures come out equal. One of the class `statistical` agrees if AP and AP50 fall within
-`expected_interval`. Where a run disagrees, the report says what is different from then: code,
-packages, machine, data, first weights, or a file changed since.
+twelve figures come out equal. One of the class `statistical`, TensorFlow's or on a GPU, agrees if
+AP and AP50 fall within `expected_interval`. Where a run disagrees, the report says what is
+different from then: code, packages, machine, data, first weights, or a file changed since.
 
 The exit code is 0 if as many runs agree as were asked for, 1 if not, 2 for bad input. The report is
 printed, and results/ stays as it is.
@@ -31,7 +31,7 @@ from pipelines.detectors import agreement, build_detector, weights_fingerprint
 from pipelines.errors import UserError, run_cli
 from pipelines.plan import RESULTS
 from pipelines.prepare import ensure_prepared
-from pipelines.runtime import tune_allocator
+from pipelines.runtime import choose_device, tune_allocator
 from pipelines.spec import RunSpec
 from pipelines.steps import to_batch
 from pipelines.train import run
@@ -100,7 +100,8 @@ def _audit_named(runs: Path, name: str, place: Path, title: str) -> Finding:
         return Finding(name, "", Verdict.DISAGREES, str(error))
     duration = timedelta(seconds=round(committed.record["cost"]["training_seconds"]))
     print(f"{title}, trained in {duration} then", file=sys.stderr, flush=True)
-    promise = agreement(committed.spec.detector)
+    then, now = committed.record["machine"]["device_type"], choose_device().type
+    promise = agreement(committed.spec.detector, then, now)
     ap = committed.figures["AP"]
     try:
         check_at_hand(committed.spec)

@@ -15,9 +15,9 @@ def test_losses_are_torchvision_s_own(make):
     detector = make(3, SIZE, pretrained=False, seed=0).train()
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 3, SIZE, SIZE), generator=generator).to(torch.uint8)
-    target = detector.match(torch.tensor([[8.0, 8, 40, 40]]), torch.tensor([3]))
-    ours = detector.losses(images, [target, target]).terms
-    theirs = detector.model(list(images / 255), [target, target])
+    boxes, labels = torch.tensor([[8.0, 8, 40, 40]]), torch.tensor([3])
+    ours = detector.losses(images, [detector.match(boxes, labels)] * 2).terms
+    theirs = detector.model(list(images / 255), [{"boxes": boxes, "labels": labels}] * 2)
     torch.testing.assert_close(ours["classification"], theirs["classification"])
     torch.testing.assert_close(ours["localisation"], theirs["bbox_regression"])
 

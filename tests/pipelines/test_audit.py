@@ -243,7 +243,7 @@ def test_a_tenth_of_a_point_is_always_allowed():
 
 
 def test_a_statistical_run_agrees_within_its_intervals_alone(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_module, "agreement", lambda detector: "statistical")
+    monkeypatch.setattr(audit_module, "agreement", lambda *_: "statistical")
     edit_one_digit(runs / NAME / "detections.json.gz")
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert finding.verdict is Verdict.AGREES

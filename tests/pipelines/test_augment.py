@@ -1,5 +1,7 @@
 """Changed batches: same seed and step, same batch; boxes move with what they enclose."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,14 @@ SIZE = 64
 CPU = torch.device("cpu")
 
 
-def keep(boxes, labels):
+class Objects(NamedTuple):
     """A match that is the boxes and labels themselves."""
-    return boxes, labels
+
+    boxes: torch.Tensor
+    labels: torch.Tensor
+
+    def to(self, device):
+        return Objects(self.boxes.to(device), self.labels.to(device))
 
 
 def split_of(boxes_by_image):
@@ -59,7 +66,7 @@ def assert_boxes_enclose_what_is_drawn(shades, boxes):
 
 @pytest.mark.parametrize("augment", [(Augment.FLIP,), (Augment.TILES,), tuple(Augment)])
 def test_a_step_s_batch_depends_on_seed_and_step_alone(augment):
-    batches = make_batches(keep, split_of(MOSAICS), spec(*augment), CPU)
+    batches = make_batches(Objects, split_of(MOSAICS), spec(*augment), CPU)
     first, matches = batches.batch(5, [1, 0])
     torch.rand(7)
     again, matches_again = batches.batch(5, [1, 0])
@@ -73,7 +80,7 @@ def test_a_step_s_batch_depends_on_seed_and_step_alone(augment):
 
 @pytest.mark.parametrize("augment", [Augment.FLIP, Augment.TILES])
 def test_boxes_move_with_the_pixels(augment):
-    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(augment), CPU)
+    batches = AugmentedBatches(Objects, split_of(MOSAICS), spec(augment), CPU)
     for step in range(8):
         images, matches = batches.batch(step, [0, 1])
         for image, (boxes, _) in zip(images, matches, strict=True):
@@ -82,7 +89,7 @@ def test_boxes_move_with_the_pixels(augment):
 
 
 def test_a_crop_keeps_boxes_around_what_is_drawn():
-    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(Augment.CROP), CPU)
+    batches = AugmentedBatches(Objects, split_of(MOSAICS), spec(Augment.CROP), CPU)
     for step in range(8):
         images, matches = batches.batch(step, [0, 1])
         assert images.shape == (2, 3, SIZE, SIZE)
@@ -94,7 +101,7 @@ def test_a_crop_keeps_boxes_around_what_is_drawn():
 
 
 def test_scale_enlarges_and_shrinks_by_up_to_two_times():
-    batches = AugmentedBatches(keep, split_of([[(20, 24, 16, 12)]]), spec(Augment.SCALE), CPU)
+    batches = AugmentedBatches(Objects, split_of([[(20, 24, 16, 12)]]), spec(Augment.SCALE), CPU)
     sides, whole = [], 0
     for step in range(60):
         images, matches = batches.batch(step, [0])
@@ -114,7 +121,7 @@ def test_scale_enlarges_and_shrinks_by_up_to_two_times():
 
 def test_light_changes_pixels_and_leaves_boxes():
     split = split_of(MOSAICS)
-    images, matches = AugmentedBatches(keep, split, spec(Augment.LIGHT), CPU).batch(0, [0])
+    images, matches = AugmentedBatches(Objects, split, spec(Augment.LIGHT), CPU).batch(0, [0])
     assert (images[0].permute(1, 2, 0).numpy() != split.images[0]).any()
     assert torch.equal(matches[0][0], torch.from_numpy(split.boxes(0)))
 
@@ -131,7 +138,7 @@ def test_tiles_by_hand():
 
 
 def test_an_epoch_deals_every_tile_once():
-    batches = AugmentedBatches(keep, split_of(MOSAICS), spec(Augment.TILES), CPU)
+    batches = AugmentedBatches(Objects, split_of(MOSAICS), spec(Augment.TILES), CPU)
     for step in range(4):
         images, _ = batches.batch(step, [0, 1])
         assert images.unique().tolist() == [0, 40, 80, 120]
@@ -139,14 +146,15 @@ def test_an_epoch_deals_every_tile_once():
 
 def test_tiles_are_refused_where_an_object_lies_across_the_middle():
     with pytest.raises(UserError, match=r"tiles needs 2x2 mosaics.*0\.png lies across the middle"):
-        make_batches(keep, split_of([[(28, 4, 10, 10)]]), spec(Augment.TILES), CPU)
+        make_batches(Objects, split_of([[(28, 4, 10, 10)]]), spec(Augment.TILES), CPU)
 
 
 def test_without_augmentation_images_are_matched_once_and_left_alone():
     split = split_of(MOSAICS)
-    batches = make_batches(keep, split, spec(), CPU)
+    batches = make_batches(Objects, split, spec(), CPU)
     assert isinstance(batches, FixedBatches)
     images, matches = batches.batch(3, [1, 0])
     assert (images.permute(0, 2, 3, 1).numpy() == split.images[[1, 0]]).all()
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert matches[0] is batches.matches[1]
+    assert torch.equal(matches[0].boxes, torch.from_numpy(split.boxes(1)))

@@ -11,7 +11,7 @@ from method.boxes import BoxCoding
 from method.lapnet.detector import LapNet, LapNetConfig, Overlap
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
-from pipelines.detectors import build_detector, ssd_config, weights_fingerprint
+from pipelines.detectors import agreement, build_detector, ssd_config, weights_fingerprint
 from pipelines.errors import UserError
 from pipelines.spec import DetectorName, Released, RunSpec, Switch
 
@@ -126,3 +126,16 @@ def test_what_belongs_to_the_ssds_is_refused_for_a_rival():
         build_detector(replace(rival, compile=Switch.ON), 3, IMAGES)
     with pytest.raises(UserError, match="init must be none or torchvision"):
         build_detector(replace(rival, init="weights.npz"), 3, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("detector", "devices", "expected"),
+    [
+        (DetectorName.LAPNET, ("cpu", "cpu"), "bitwise"),
+        (DetectorName.LAPNET, ("cpu", "cuda"), "statistical"),
+        (DetectorName.LAPNET, ("cuda",), "statistical"),
+        (DetectorName.SSD_MOBILENET_V2_TF, ("cpu",), "statistical"),
+    ],
+)
+def test_on_a_cpu_trainings_agree_to_the_bit(detector, devices, expected):
+    assert agreement(detector, *devices) == expected

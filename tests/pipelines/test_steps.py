@@ -8,17 +8,13 @@ import numpy as np
 import pytest
 import torch
 from torch._dynamo.utils import counters
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from method.detector import TrainableDetector
-from method.lapnet.losses import Balance, ClassificationLoss, Weights
-from method.samplers import Sampler
+from method.lapnet.losses import Balance, Weights
 from pipelines.detectors import build_detector
 from pipelines.spec import (
-    DetectorName,
     Optimiser,
     Precision,
-    Released,
     RunSpec,
     Schedule,
     Switch,
@@ -78,52 +74,6 @@ def test_batches_are_channels_last_views():
     assert batch.shape == (10, 3, 64, 64)
     assert batch.is_contiguous(memory_format=torch.channels_last)
     assert batch.data_ptr() == pixels.ctypes.data
-
-
-class NeverWaiting(TorchDispatchMode):
-    """Refuses what would make the host wait for a GPU: to know a value, or how many there are."""
-
-    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "repeat_interleave")
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        indices = args[1] if name in ("index", "index_put", "index_put_") else ()
-        masks = [i for i in indices if i is not None and i.dtype in (torch.bool, torch.uint8)]
-        assert not name.startswith(self.WAITING), f"{func} waits for a value"
-        assert not masks, f"{func} waits for the number of true places"
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        *({"sampler": sampler} for sampler in Sampler),
-        {"released": (Released.MINE_OVER_BATCH, Released.SAMPLE_LIMIT, Released.SOFTMAX_TWICE)},
-        {"detector": DetectorName.LAPNET},
-        {"detector": DetectorName.LAPNET, "classification": ClassificationLoss.FOCAL},
-    ],
-    ids=lambda changes: "-".join(str(value) for value in changes.values()),
-)
-def test_a_step_never_waits_for_a_value(changes):
-    spec = dataclasses.replace(SPEC, **changes)
-    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
-    detector = build_detector(spec, 3, images).train()
-    assert isinstance(detector, TrainableDetector)
-    boxes = [torch.tensor([[4.0, 4, 30, 30], [20, 30, 50, 60]]), torch.zeros(0, 4)]
-    labels = [torch.tensor([1, 3]), torch.zeros(0, dtype=torch.int64)]
-    detector.look_at(boxes, labels)
-    matches = list(map(detector.match, boxes, labels))
-    steps: OwnSteps[Any] = OwnSteps(detector, spec)
-    with NeverWaiting():
-        values = steps(0, images, matches)
-    assert values["loss"].isfinite()
-
-
-def test_what_waits_is_seen():
-    values = torch.tensor([1.0, -1.0])
-    for waits in (lambda: float(values[0]), lambda: values[values > 0], lambda: values.nonzero()):
-        with NeverWaiting(), pytest.raises(AssertionError, match="waits for"):
-            waits()
 
 
 @pytest.mark.slow
