@@ -134,7 +134,7 @@ class _Operations(TorchDispatchMode):
         if isinstance(source, OnGpu) and not to_gpu:
             self._wait("a copy to the host")
         pinned = non_blocking and getattr(source, "pinned", False)
-        if to_gpu and not isinstance(source, OnGpu) and source.dim() and not pinned:
+        if to_gpu and not isinstance(source, OnGpu) and not pinned:
             self._wait("a copy from memory that is not pinned")
 
     def _look_at_operation(self, func: Any, name: str, args: Any, kwargs: Any) -> None:

@@ -57,7 +57,7 @@ def test_the_simulated_gpu_knows_what_waits():
         for wait in (
             lambda: float(values[0]), lambda: values[values > 0], lambda: values.nonzero(),
             lambda: values.cpu(), lambda: values.tolist(), lambda: torch.ones(2).to(GPU),
-            lambda: torch.tensor([1.0], device=GPU), lambda: values.new_tensor([1.0]),
+            lambda: torch.tensor([1.0], device=GPU), lambda: values.new_tensor(1.0),
             lambda: values[torch.tensor([0])], lambda: torch.ones(2).to(GPU, non_blocking=True),
         ):  # fmt: skip
             waits.clear()
