@@ -28,6 +28,9 @@ def encoder_blocks(last: int, width: float = 1.0) -> nn.Sequential:
         raise ValueError(f"MobileNet v2 has blocks 1 to {LAST_BLOCK}, not {last}")
     blocks: nn.Sequential = mobilenet_v2(width_mult=width).features[: last + 1]
     replace_strided_depthwise(blocks)
+    for module in blocks.modules():
+        if isinstance(module, nn.ReLU6):
+            module.inplace = False  # its gradient needs its input, which is copied otherwise
     return blocks
 
 

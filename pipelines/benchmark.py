@@ -94,7 +94,7 @@ def time_loop(
     spec = RunSpec(input_size=input_size, batch_size=batch_size)
     images_drawn = max(IMAGES, batch_size)
     scene = draw(images_drawn, input_size, objects=9, classes=3)
-    detector = _build(spec, 3, scene, device)
+    detector = build(spec, 3, scene, device)
     matches = scene.matches(host_matcher(detector, device), device)
     pixels = near(scene.pixels, device)
     rng = np.random.default_rng(0)
@@ -108,23 +108,28 @@ def time_loop(
     if compiled:
         fused = replace(spec, compile=Switch.ON)
         loops.append(partial(loop, OwnSteps(copy.deepcopy(detector), fused)))
-    stock = copy.deepcopy(detector)
-    for module in stock.modules():
-        if isinstance(module, StridedDepthwiseConv2d):
-            module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
     images = to_batch(scene.pixels[: spec.batch_size], device)
     plain, bare = (
         partial(_bare_step, net, make_optimizer(net, spec), images, spec)
-        for net in (stock, detector)
+        for net in (with_stock_convolutions(detector), detector)
     )
     times = _medians([plain, bare, *loops], rounds, device)
     return [spec.batch_size / seconds for seconds in times]
 
 
+def with_stock_convolutions(detector: TrainableDetector[Any]) -> TrainableDetector[Any]:
+    """A copy with torch's own strided depthwise convolutions."""
+    stock = copy.deepcopy(detector)
+    for module in stock.modules():
+        if isinstance(module, StridedDepthwiseConv2d):
+            module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
+    return stock
+
+
 def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
     """Seconds of a step of LapNet's bare network, and of one with assignment and losses."""
     scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes=3)
-    detector = _build(LAPNET, 3, scene, device)
+    detector = build(LAPNET, 3, scene, device)
     match = host_matcher(detector, device)
     optimizer = make_optimizer(detector, LAPNET)
     images = to_batch(scene.pixels, device)
@@ -140,7 +145,7 @@ def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
 def lapnet_memory(objects: int, device: torch.device, classes: int = 80) -> tuple[int, int]:
     """Most bytes that assignment, losses and their gradients hold at once; anchors of the batch."""
     scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes)
-    detector = _build(LAPNET, classes, scene, device)
+    detector = build(LAPNET, classes, scene, device)
     assert isinstance(detector, LapNet)
     match = host_matcher(detector, device)
     images = to_batch(scene.pixels, device)
@@ -170,7 +175,7 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> int:
     return int(np.cumsum([0, *changes]).max())
 
 
-def _build(
+def build(
     spec: RunSpec, classes: int, scene: Scene, device: torch.device
 ) -> TrainableDetector[Any]:
     detector = build_detector(spec, classes, to_batch(scene.pixels[:1], device)).to(device)
