@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Generic, Protocol
 
 import numpy as np
@@ -30,6 +31,13 @@ Matcher = Callable[[Tensor, Tensor], Match]
 """A detector's `match`, on the CPU: of the boxes and labels of one image."""
 TILES = 4
 _SEED_STRIDE = 1_000_003
+
+
+@lru_cache(maxsize=4)
+def epoch_order(count: int, seed: int, epoch: int) -> tuple[int, ...]:
+    """The numbers 0…`count` - 1 in an order of this epoch's own."""
+    generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + epoch)
+    return tuple(torch.randperm(count, generator=generator).tolist())
 
 
 class Batches(Protocol[Match]):
@@ -110,8 +118,7 @@ class AugmentedBatches(Generic[Match]):
     ) -> tuple[Tensor, NDArray[np.float32], NDArray[np.int64]]:
         if Augment.TILES not in self.spec.augment:
             return self.pixels[index], self.split.boxes(index), self.split.labels(index)
-        generator = torch.Generator().manual_seed(self.spec.seed * _SEED_STRIDE + epoch)
-        order = torch.randperm(TILES * len(self), generator=generator).tolist()
+        order = epoch_order(TILES * len(self), self.spec.seed, epoch)
         return deal_tiles(self.split, self.pixels, order[TILES * index : TILES * (index + 1)])
 
     def _change(

@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
-from pipelines.augment import Batches
+from pipelines.augment import Batches, epoch_order
 from pipelines.energy import EnergyMeter
 from pipelines.errors import UserError
 from pipelines.processes import averaged, is_first, own_part
@@ -61,8 +61,7 @@ def batch_indices(count: int, batch_size: int, seed: int, step: int) -> list[int
     epoch, start = divmod(step * batch_size, count)
     indices: list[int] = []
     while len(indices) < batch_size:
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(count, generator=generator).tolist()
+        order = epoch_order(count, seed, epoch)
         indices += order[start : start + batch_size - len(indices)]
         epoch, start = epoch + 1, 0
     return indices
