@@ -10,7 +10,8 @@ can go on from any step, and runs with one seed see the same images.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Generic, Protocol
 
@@ -29,6 +30,8 @@ from pipelines.steps import to_batch
 
 Matcher = Callable[[Tensor, Tensor], Match]
 """A detector's `match`, on the CPU: of the boxes and labels of one image."""
+Objects = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Boxes and labels of one image."""
 TILES = 4
 _SEED_STRIDE = 1_000_003
 
@@ -58,15 +61,38 @@ class Batches(Protocol[Match]):
         """
 
 
+class Matching(Generic[Match]):
+    """Objects matched on the CPU: for a GPU, which waits for them, several images at once.
+
+    Args:
+        match: a detector's.
+        device: where the matches are to be.
+    """
+
+    def __init__(self, match: Matcher[Match], device: torch.device) -> None:
+        self.match, self.device = match, device
+        self.map: Callable[..., Iterable[Match]] = map
+        if device.type != "cpu":
+            cores = torch.get_num_threads()
+            pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+            self.map = pool.map
+
+    def __call__(self, objects: Iterable[Objects]) -> list[Match]:
+        """Of each image."""
+        return [match.to(self.device) for match in self.map(self._match_one, objects)]
+
+    def _match_one(self, objects: Objects) -> Match:
+        boxes, labels = objects
+        return self.match(torch.from_numpy(boxes), torch.from_numpy(labels))
+
+
 class FixedBatches(Generic[Match]):
     """Images as they lie on disk; every object is matched once."""
 
     def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
         self.pixels, self.device = near(split.images, device), device
-        self.matches = [
-            _match(match, split.boxes(i), split.labels(i)).to(device)
-            for i in range(len(split.images))
-        ]
+        images = range(len(split.images))
+        self.matches = Matching(match, device)((split.boxes(i), split.labels(i)) for i in images)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -88,7 +114,8 @@ class AugmentedBatches(Generic[Match]):
         spec: RunSpec,
         device: torch.device,
     ):
-        self.match, self.split, self.spec, self.device = match, split, spec, device
+        self.split, self.spec, self.device = split, spec, device
+        self.matching = Matching(match, device)
         self.pixels = near(split.images, device)
         self.transform = _transform(spec)
         if Augment.TILES in spec.augment:
@@ -100,7 +127,7 @@ class AugmentedBatches(Generic[Match]):
     def batch(
         self, step: int, indices: Sequence[int], first: int = 0
     ) -> tuple[Tensor, list[Match]]:
-        images, matches = [], []
+        images, objects = [], []
         for place, index in enumerate(indices, first):
             epoch = (step * self.spec.batch_size + place) // len(self)
             pixels, boxes, labels = self._image(epoch, index)
@@ -110,8 +137,8 @@ class AugmentedBatches(Generic[Match]):
                 )
                 pixels, boxes, labels = self._change(pixels, boxes, labels)
             images.append(pixels)
-            matches.append(_match(self.match, boxes, labels).to(self.device))
-        return to_batch(torch.stack(images), self.device), matches
+            objects.append((boxes, labels))
+        return to_batch(torch.stack(images), self.device), self.matching(objects)
 
     def _image(
         self, epoch: int, index: int
@@ -229,7 +256,3 @@ def _transform(spec: RunSpec) -> v2.Transform:
     if Augment.FLIP in spec.augment:
         chosen.append(v2.RandomHorizontalFlip())
     return v2.Compose([*chosen, v2.SanitizeBoundingBoxes()])
-
-
-def _match(match: Matcher[Match], boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> Match:
-    return match(torch.from_numpy(boxes), torch.from_numpy(labels))
