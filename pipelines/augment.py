@@ -1,7 +1,8 @@
 """Training batches: as the images lie on disk, or changed anew each time they are seen.
 
 On a GPU the images lie and are changed there, where they fit; boxes are changed and matched on the
-CPU, so that no batch makes the host wait for the GPU.
+CPU, so that no batch makes the host wait for the GPU (but for `light`, whose change of hue takes a
+small table there).
 
 What an image becomes is a function of the seed, the step and its place in the batch, so that a run
 can go on from any step, and runs with one seed see the same images.
