@@ -47,7 +47,7 @@ def altered(draw: st.DrawFn, tree: Any) -> Any:
                 taken = node.pop(place[-1])
                 if change == "rename" and isinstance(node, dict):
                     node[draw(st.text(max_size=8))] = taken
-        except (KeyError, IndexError, TypeError):
+        except (KeyError, IndexError, TypeError, AttributeError):
             continue  # an earlier change took the place away
     return tree
 
