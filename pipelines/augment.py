@@ -31,7 +31,7 @@ from pipelines.steps import to_batch
 
 Matcher = Callable[[Tensor, Tensor], Match]
 """A detector's `match`, on the CPU: of the boxes and labels of one image."""
-Objects = tuple[NDArray[np.float32], NDArray[np.int64]]
+Objects = tuple[NDArray[np.float32] | Tensor, NDArray[np.int64] | Tensor]
 """Boxes and labels of one image."""
 TILES = 4
 _SEED_STRIDE = 1_000_003
@@ -62,7 +62,7 @@ class Batches(Protocol[Match]):
         """
 
 
-class Matching(Generic[Match]):
+class HostMatching(Generic[Match]):
     """Objects matched on the CPU: for a GPU, which waits for them, several images at once.
 
     Args:
@@ -84,7 +84,7 @@ class Matching(Generic[Match]):
 
     def _match_one(self, objects: Objects) -> Match:
         boxes, labels = objects
-        return self.match(torch.from_numpy(boxes), torch.from_numpy(labels))
+        return self.match(torch.as_tensor(boxes), torch.as_tensor(labels))
 
 
 class FixedBatches(Generic[Match]):
@@ -93,7 +93,9 @@ class FixedBatches(Generic[Match]):
     def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
         self.pixels, self.device = near(split.images, device), device
         images = range(len(split.images))
-        self.matches = Matching(match, device)((split.boxes(i), split.labels(i)) for i in images)
+        self.matches = HostMatching(match, device)(
+            (split.boxes(i), split.labels(i)) for i in images
+        )
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -116,7 +118,7 @@ class AugmentedBatches(Generic[Match]):
         device: torch.device,
     ):
         self.split, self.spec, self.device = split, spec, device
-        self.matching = Matching(match, device)
+        self.matching = HostMatching(match, device)
         self.pixels = near(split.images, device)
         self.transform = _transform(spec)
         if Augment.TILES in spec.augment:

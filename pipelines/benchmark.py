@@ -32,7 +32,7 @@ from torch.profiler import ProfilerActivity, profile
 from method.depthwise import StridedDepthwiseConv2d
 from method.detector import TrainableDetector, to_device
 from method.lapnet.detector import LapNet
-from pipelines.augment import Matcher, host_matcher, near
+from pipelines.augment import HostMatching, Objects, host_matcher, near
 from pipelines.detectors import build_detector
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
@@ -55,10 +55,10 @@ class Scene:
     boxes: list[Tensor]
     labels: list[Tensor]
 
-    def matches(self, match: Matcher[Any], device: torch.device) -> list[Any]:
-        """Of the objects of each image."""
-        pairs = zip(self.boxes, self.labels, strict=True)
-        return [match(boxes, labels).to(device) for boxes, labels in pairs]
+    @property
+    def objects(self) -> list[Objects]:
+        """Of each image."""
+        return list(zip(self.boxes, self.labels, strict=True))
 
 
 def draw(images: int, size: int, objects: int, classes: int) -> Scene:
@@ -95,7 +95,7 @@ def time_loop(
     images_drawn = max(IMAGES, batch_size)
     scene = draw(images_drawn, input_size, objects=9, classes=3)
     detector = build(spec, 3, scene, device)
-    matches = scene.matches(host_matcher(detector, device), device)
+    matches = HostMatching(host_matcher(detector, device), device)(scene.objects)
     pixels = near(scene.pixels, device)
     rng = np.random.default_rng(0)
 
@@ -130,12 +130,12 @@ def time_lapnet(objects: int, rounds: int, device: torch.device) -> list[float]:
     """Seconds of a step of LapNet's bare network, and of one with assignment and losses."""
     scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes=3)
     detector = build(LAPNET, 3, scene, device)
-    match = host_matcher(detector, device)
+    matching = HostMatching(host_matcher(detector, device), device)
     optimizer = make_optimizer(detector, LAPNET)
     images = to_batch(scene.pixels, device)
 
     def step() -> None:
-        matches = scene.matches(match, device)
+        matches = matching(scene.objects)
         training_step(detector.losses, optimizer, images, matches, LAPNET.precision)
 
     bare = partial(_bare_step, detector, optimizer, images, LAPNET)
@@ -147,13 +147,13 @@ def lapnet_memory(objects: int, device: torch.device, classes: int = 80) -> tupl
     scene = draw(LAPNET.batch_size, LAPNET.input_size, objects, classes)
     detector = build(LAPNET, classes, scene, device)
     assert isinstance(detector, LapNet)
-    match = host_matcher(detector, device)
+    matching = HostMatching(host_matcher(detector, device), device)
     images = to_batch(scene.pixels, device)
     with torch.no_grad(), autocast(LAPNET.precision, device):
         logits, offsets = (output.requires_grad_() for output in detector(images))
 
     def work() -> None:
-        matches = scene.matches(match, device)
+        matches = matching(scene.objects)
         terms = detector.losses_of(logits, offsets, matches).terms
         torch.stack(list(terms.values())).sum().backward()
 

@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipelines.augment import HostMatching
 from pipelines.benchmark import build, draw, with_stock_convolutions
 from pipelines.errors import UserError, run_cli
 from pipelines.spec import DetectorName, RunSpec
@@ -72,7 +73,7 @@ def count_step(spec: RunSpec) -> Counts:
     scene = draw(spec.batch_size, spec.input_size, OBJECTS, CLASSES)
     detector = with_stock_convolutions(build(spec, CLASSES, scene, CPU))
     steps: OwnSteps[Any] = OwnSteps(detector, spec)
-    images, matches = to_batch(scene.pixels, CPU), scene.matches(detector.match, CPU)
+    images, matches = to_batch(scene.pixels, CPU), HostMatching(detector.match, CPU)(scene.objects)
     steps(0, images, matches)
     return count(lambda: steps(1, images, matches))
 
