@@ -77,6 +77,11 @@ class Clones:
         """Where what a run says is written, for all workers."""
         return self.root / ".checkpoints"
 
+    @property
+    def _workers(self) -> Path:
+        """Of the locks that the workers share."""
+        return self.logs / "workers"
+
     def train(self, name: str, stage: str) -> bool:
         """On a worker: bring one stage up to date in a free clone and give its results to all.
 
@@ -89,8 +94,7 @@ class Clones:
         Returns:
             Whether it went well.
         """
-        target = f"{self.pipeline}:{stage}"
-        self.logs.mkdir(exist_ok=True)
+        self._workers.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("ab", buffering=0) as log, self._claimed() as claim:
             clone, lock = claim
             log.write(f"{clone.name} on {socket.gethostname()}\n".encode())
@@ -98,19 +102,47 @@ class Clones:
                 self._prepare(clone, log)
                 noted = clone / MADE_AT
                 there = noted.exists() and noted.read_text() == self.commit
-                before = [] if there else [f"{self.pipeline}:{made}" for made in MADE_ANYWHERE]
-                self._run((self.python, "-P", EXCHANGE, target, *before), clone, log, lock)
+                before = () if there else MADE_ANYWHERE
+                self._run(self._exchange("train", stage, *before), clone, log, lock)
                 noted.write_text(self.commit)
             except subprocess.CalledProcessError:
                 return False
         return True
 
+    def push(self, *stages: str) -> None:
+        """From the repository: give the remote the stages' outputs, and all that ever ran.
+
+        Raises:
+            UserError: the remote cannot be written, or an output is no longer in the cache.
+        """
+        self._run_here("push", *stages)
+
+    def take(self, *stages: str) -> None:
+        """In the repository: bring these stages up to date with what the remote knows.
+
+        Raises:
+            UserError: one that the remote lacks was run here, and failed.
+        """
+        self._run_here("take", *stages)
+
+    def _run_here(self, what: str, *stages: str) -> None:
+        self._workers.mkdir(parents=True, exist_ok=True)
+        with default_remote(self.root, self.remote):
+            done = subprocess.run(self._exchange(what, *stages), cwd=self.root, check=False)
+        if done.returncode != 0:
+            told = f"{what} {' '.join(stages)}"
+            raise UserError(f"{told}: dvc failed; what it said stands above")
+
+    def _exchange(self, what: str, *stages: str) -> tuple[str, ...]:
+        targets = (f"{self.pipeline}:{stage}" for stage in stages)
+        lock = self._workers / "remote.lock"
+        return self.python, "-P", EXCHANGE, what, str(lock), *targets
+
     @contextmanager
     def _claimed(self) -> Iterator[tuple[Path, int]]:
         """The first clone that nobody works in, and the lock that what runs there shares."""
-        folder = self.logs / "workers"
-        folder.mkdir(exist_ok=True)
-        tried = ((number, _locked(folder / f"{number}.lock")) for number in itertools.count())
+        locks = (self._workers / f"{number}.lock" for number in itertools.count())
+        tried = ((number, _locked(lock)) for number, lock in enumerate(locks))
         number, lock = next((number, lock) for number, lock in tried if lock is not None)
         try:
             yield self.root.parent / f"{self.root.name}.worker-{number}", lock

@@ -68,27 +68,17 @@ class Launcher:
             raise UserError(f"dvc status failed: {done.stderr.strip()}")
         return {name.rpartition(":")[2] for name in json.loads(done.stdout)}
 
-    def repro(self, *stages: str, pull: bool = False) -> None:
+    def repro(self, *stages: str) -> None:
         """Bring the named stages and no others up to date, or the whole pipeline if none is named.
-
-        Args:
-            stages: names of stages.
-            pull: take what the default remote knows instead of running it.
 
         Raises:
             UserError: a stage failed.
         """
         targets = [f"{self.pipeline}:{stage}" for stage in stages]
-        pulled = ["--pull"] if pull else []
-        self._dvc("repro", *pulled, *(["--single-item", *targets] if targets else [self.pipeline]))
-
-    def push(self, *stages: str) -> None:
-        """Give the default remote the stages' outputs, and what is known of all that ever ran.
-
-        Raises:
-            UserError: the remote cannot be written, or an output is no longer in the cache.
-        """
-        self._dvc("push", "--run-cache", *(f"{self.pipeline}:{stage}" for stage in stages))
+        arguments = ["--single-item", *targets] if targets else [self.pipeline]
+        if subprocess.run([*DVC, "repro", *arguments], cwd=self.root, check=False).returncode != 0:
+            told = " ".join(arguments)
+            raise UserError(f"dvc repro {told} failed; what it said stands above")
 
     def train(
         self,
@@ -132,10 +122,6 @@ class Launcher:
             except BaseException:
                 self._end_all()
                 raise
-
-    def _dvc(self, *arguments: str) -> None:
-        if subprocess.run([*DVC, *arguments], cwd=self.root, check=False).returncode != 0:
-            raise UserError(f"dvc {' '.join(arguments)} failed; what it said stands above")
 
     def _train_one(
         self,

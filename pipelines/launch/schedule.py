@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.launch.clones import Clones, default_remote
+from pipelines.launch.clones import Clones
 from pipelines.launch.local import Launcher, failure
 from pipelines.launch.progress import POLL_SECONDS, Progress
 
@@ -86,14 +86,11 @@ def bring_up_to_date(
         UserError: a stage failed; what was finished before is in the remote.
     """
     try:
-        with default_remote(launcher.root, clones.remote):
-            if at_hand:
-                launcher.push(*at_hand)
-            train(engine, runs, clones, in_flight, label)
+        clones.push(*at_hand)
+        train(engine, runs, clones, in_flight, label)
     finally:
         engine.close()
-    with default_remote(launcher.root, clones.remote):
-        launcher.repro(*(run.stage for run in runs), pull=True)
+    clones.take(*(run.stage for run in runs))
     launcher.repro()
 
 

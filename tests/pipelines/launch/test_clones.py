@@ -1,16 +1,20 @@
 """A worker's clone, its lock and its remote, with real git and real DVC."""
 
 import fcntl
+import itertools
 import multiprocessing
 import os
 import shutil
 import signal
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from pipelines.errors import UserError
 from pipelines.launch.clones import Clones, default_remote
 from tests.pipelines.launch.toy import (
+    RUNS,
     clones_of,
     commit,
     git,
@@ -38,14 +42,54 @@ def test_a_run_trained_in_a_clone_comes_back_by_the_remote_alone(launcher, tmp_p
         assert clones.train(run, f"train-{run}")
     here = launcher.root.parent
     shutil.rmtree(here / "repo.worker-0")
-    with default_remote(launcher.root, clones.remote):
-        launcher.repro(*(f"train-{run}" for run in ("a", "child", "b", "c")), pull=True)
+    clones.take(*(f"train-{run}" for run in ("a", "child", "b", "c")))
     launcher.repro()
     trained = [("a", "repo.worker-0"), ("child", "repo.worker-0"), ("b", "repo.worker-0")]
     assert noted(launcher) == [*trained, ("c", "repo.worker-0"), ("ledger", "repo")]
     assert lock(launcher) == lock_of_undisturbed(tmp_path / "there", train="sleep 0")
     log = (launcher.root / ".checkpoints" / "a.log").read_text()
     assert log.startswith("repo.worker-0 on ")
+
+
+@pytest.mark.slow
+def test_what_a_worker_killed_amid_its_push_left_in_the_remote_is_not_taken(launcher):
+    plan(launcher)
+    clones = clones_of(launcher)
+    assert clones.train("a", "train-a")
+    here = launcher.root.parent
+    shutil.rmtree(here / "repo.worker-0")
+    known = list((here / "repo.remote" / "runs").glob("*/*/*"))
+    assert known
+    for entry, number in itertools.product(known, range(20)):
+        entry.with_name(f".{number}.tmp").touch()
+    for run in ("child", "b", "c"):
+        assert clones.train(run, f"train-{run}")
+    clones.take(*(f"train-{run}" for run in RUNS))
+    assert Counter(run for run, _ in noted(launcher)) == Counter(list(RUNS))
+
+
+@pytest.mark.slow
+def test_only_one_at_a_time_writes_to_the_remote(launcher):
+    plan(launcher)
+    clones = clones_of(launcher)
+    lock = launcher.root / ".checkpoints" / "workers" / "remote.lock"
+    lock.parent.mkdir(parents=True)
+    worker = multiprocessing.Process(target=clones.train, args=("a", "train-a"))
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        worker.start()
+        wait_until(lambda: somebody_waits_for(lock))
+        assert noted(launcher) == [("a", "repo.worker-0")]
+        assert not list((launcher.root.parent / "repo.remote").rglob("*"))
+        fcntl.flock(held, fcntl.LOCK_UN)  # the worker has the file, too
+    worker.join()
+    clones.take("train-a")
+    assert noted(launcher) == [("a", "repo.worker-0")]
+
+
+def somebody_waits_for(lock):
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return any(f":{lock.stat().st_ino} " in line for line in waiting)
 
 
 @pytest.mark.slow
