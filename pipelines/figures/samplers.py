@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.figures.style import BLUE, GREEN, VERMILLION, new_figure
@@ -14,14 +17,13 @@ COLOURS = dict(zip(SAMPLERS, (BLUE, VERMILLION, GREEN), strict=True))
 
 
 def draw_convergence(study: Study) -> Figure:
-    """Validation AP against iterations, one line a run."""
+    """Validation AP against iterations: every run, and a sampler's mean where it has several."""
     figure = new_figure(3.6)
     axes = figure.subplots()
-    for label, row in SAMPLERS.items():
-        for i, history in enumerate(histories(study, row)):
-            curve = validation_curve(history)
-            style: dict[str, Any] = {"color": COLOURS[label], "label": None if i else label}
-            axes.plot(curve["step"], curve["validation_AP"], marker="o", markersize=3, **style)
+    for sampler, row in SAMPLERS.items():
+        curves = [validation_curve(history).set_index("step") for history in histories(study, row)]
+        ap = [curve["validation_AP"] for curve in curves]
+        _draw_runs(axes, sampler, ap, marker="o", markersize=3)
     axes.set(xlabel="iterations", ylabel="validation AP, %")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -32,15 +34,29 @@ def draw_balance(study: Study) -> Figure:
     """Samples in the minibatch, and negatives to one positive, over the training."""
     figure = new_figure(3.6)
     length, ratio = figure.subplots(1, 2)
-    for label, row in SAMPLERS.items():
-        for i, history in enumerate(histories(study, row)):
-            log = history.dropna(subset=["positives"])
-            style: dict[str, Any] = {"color": COLOURS[label], "label": None if i else label}
-            length.plot(log["step"], log["positives"] + log["negatives"], **style)
-            ratio.plot(log["step"], log["negatives"] / log["positives"], **style)
+    for sampler, row in SAMPLERS.items():
+        logs = [
+            history.dropna(subset=["positives"]).set_index("step")
+            for history in histories(study, row)
+        ]
+        _draw_runs(length, sampler, [log["positives"] + log["negatives"] for log in logs])
+        _draw_runs(ratio, sampler, [log["negatives"] / log["positives"] for log in logs])
     length.set(xlabel="iterations", ylabel="samples in the minibatch", yscale="log")
     ratio.set(xlabel="iterations", ylabel="negatives to one positive", yscale="log")
     for axes in (length, ratio):
         axes.grid(alpha=0.3)
     length.legend()
     return figure
+
+
+def _draw_runs(axes: Axes, sampler: str, runs: Sequence[pd.Series], **style: Any) -> None:
+    """A line for the mean over the runs, which are faint beneath it."""
+    if not runs:
+        return
+    label, colour = sampler, COLOURS[sampler]
+    if len(runs) > 1:
+        label = f"{sampler}, mean of {len(runs)} seeds"
+        for run in runs:
+            axes.plot(run.index, run, color=colour, alpha=0.3, linewidth=0.8)
+    mean = pd.concat(runs, axis=1).mean(axis=1)
+    axes.plot(mean.index, mean, color=colour, label=label, **style)
