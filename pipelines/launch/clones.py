@@ -103,7 +103,7 @@ class Clones:
                 noted = clone / MADE_AT
                 there = noted.exists() and noted.read_text() == self.commit
                 before = () if there else MADE_ANYWHERE
-                self._run(self._exchange("train", stage, *before), clone, log, lock)
+                self._run(self.exchange("train", stage, *before), clone, log, lock)
                 noted.write_text(self.commit)
             except subprocess.CalledProcessError:
                 return False
@@ -125,18 +125,19 @@ class Clones:
         """
         self._run_here("take", *stages)
 
-    def _run_here(self, what: str, *stages: str) -> None:
-        self._workers.mkdir(parents=True, exist_ok=True)
-        with default_remote(self.root, self.remote):
-            done = subprocess.run(self._exchange(what, *stages), cwd=self.root, check=False)
-        if done.returncode != 0:
-            told = f"{what} {' '.join(stages)}"
-            raise UserError(f"{told}: dvc failed; what it said stands above")
-
-    def _exchange(self, what: str, *stages: str) -> tuple[str, ...]:
+    def exchange(self, what: str, *stages: str) -> tuple[str, ...]:
+        """The command that trains, pushes or takes stages, in the repository or in a clone."""
         targets = (f"{self.pipeline}:{stage}" for stage in stages)
         lock = self._workers / "remote.lock"
         return self.python, "-P", EXCHANGE, what, str(lock), *targets
+
+    def _run_here(self, what: str, *stages: str) -> None:
+        self._workers.mkdir(parents=True, exist_ok=True)
+        with default_remote(self.root, self.remote):
+            done = subprocess.run(self.exchange(what, *stages), cwd=self.root, check=False)
+        if done.returncode != 0:
+            told = f"{what} {' '.join(stages)}"
+            raise UserError(f"{told}: dvc failed; what it said stands above")
 
     @contextmanager
     def _claimed(self) -> Iterator[tuple[Path, int]]:

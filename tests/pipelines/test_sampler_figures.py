@@ -1,5 +1,6 @@
 """Convergence and balance by sampler, from made-up histories of which the means are plain."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,13 +32,19 @@ def study(tmp_path):
             history = pd.concat([pd.DataFrame(logged), pd.DataFrame(validated)])
             history.to_csv(folder / "history.csv", index=False)
             rows.append({"run": name, "row": row, "seed": seed})
-    specs = {row["run"]: RunSpec() for row in rows}
+    specs = {
+        f"{row}-s{seed}": RunSpec() for row, seeds in RUNS.items() for seed in range(len(seeds))
+    }
     return Study("quick", {}, specs, pd.DataFrame(rows), tmp_path)
+
+
+def values(data):
+    return list(np.asarray(data))
 
 
 def named(axes):
     return {
-        line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
+        line.get_label(): (values(line.get_xdata()), values(line.get_ydata()))
         for line in axes.get_lines()
         if not line.get_label().startswith("_")
     }
@@ -50,7 +57,7 @@ def test_the_mean_over_seeds_is_named_and_the_seeds_lie_faint_beneath(study):
         "basic (3:1)": ([10, 20], [1, 4]),
     }
     faint = [line for line in axes.get_lines() if line.get_alpha() is not None]
-    assert sorted(line.get_ydata()[-1] for line in faint) == [8, 10, 15]
+    assert sorted(values(line.get_ydata())[-1] for line in faint) == [8, 10, 15]
 
 
 def test_balance_is_the_mean_of_counts_and_of_ratios(study):
