@@ -79,7 +79,7 @@ class Clones:
 
     @property
     def _workers(self) -> Path:
-        """Of the locks that the workers share."""
+        """The folder of the locks that workers share."""
         return self.logs / "workers"
 
     def train(self, name: str, stage: str) -> bool:
