@@ -74,7 +74,7 @@ def test_only_one_at_a_time_writes_to_the_remote(launcher):
     clones = clones_of(launcher)
     lock = launcher.root / ".checkpoints" / "workers" / "remote.lock"
     lock.parent.mkdir(parents=True)
-    worker = multiprocessing.Process(target=clones.train, args=("a", "train-a"))
+    worker = multiprocessing.Process(target=clones.train, args=("a", "train-a"), daemon=True)
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         worker.start()
