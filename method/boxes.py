@@ -65,3 +65,12 @@ def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) 
     centre = anchors[..., :2] + of_centre * anchor_sides
     half = anchor_sides * of_sides.clamp(max=_LARGEST_LOG_RATIO).exp() / 2
     return torch.cat([centre - half, centre + half], dim=-1)
+
+
+def whole_pixels(boxes: Tensor) -> Tensor:
+    """Boxes (…×4, `xyxy`, pixels) cut down to whole pixels; no side below 1, so that it has a log.
+
+    The released code keeps its objects as integers.
+    """
+    corner = boxes[..., :2].floor()
+    return torch.cat([corner, torch.maximum(boxes[..., 2:].floor(), corner + 1)], dim=-1)

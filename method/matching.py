@@ -19,6 +19,9 @@ class Matching:
     """An object left without an anchor takes its best one, if that overlaps at least so much."""
     inclusive_overlap: bool = False
     """Add a pixel to the sides of the intersection, as the released code does."""
+    later_wins: bool = False
+    """An anchor is positive for the last object that it overlaps enough, as in the released code,
+    not for the one that it overlaps most."""
 
 
 def match(
@@ -44,6 +47,9 @@ def match(
     overlap = _inclusive_iou if rule.inclusive_overlap else box_iou
     iou = overlap(boxes, box_convert(anchors, "cxcywh", "xyxy"))
     best_iou, owner = iou.max(dim=0)
+    if rule.later_wins:
+        numbers = torch.arange(len(boxes), device=iou.device)[:, None]
+        owner = torch.where(iou >= rule.positive_iou, numbers, -1).amax(dim=0)
     owner[best_iou < rule.positive_iou] = -1
     reached = torch.isin(torch.arange(len(boxes), device=iou.device), owner)
     fallback_iou, fallback_anchor = iou.max(dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -39,34 +38,12 @@ def out_channels(block: nn.Module) -> int:
     return [m.out_channels for m in block.modules() if isinstance(m, nn.Conv2d)][-1]
 
 
-def initialise(module: nn.Module, seed: int, *, xavier: bool) -> None:
-    """Draw all weights anew, each from a generator that its own name and the seed determine.
-
-    Layers of the same name and shape therefore start alike in any two detectors with one seed,
-    which makes the runs of a table paired.
-
-    Args:
-        module: what to initialise.
-        seed: any integer.
-        xavier: Xavier's uniform law (§5.1) instead of He's normal one.
-    """
-    for name, layer in module.named_modules():
-        if isinstance(layer, nn.Conv2d):
-            digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=7).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest))
-            if xavier:
-                nn.init.xavier_uniform_(layer.weight, generator=generator)
-            else:
-                nn.init.kaiming_normal_(layer.weight, mode="fan_out", generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
-
-
 def load_torchvision(encoder: nn.Sequential) -> None:
-    """ImageNet weights as torchvision publishes them, downloaded on first use."""
-    weights = MobileNet_V2_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
+    """ImageNet weights as torchvision publishes them, downloaded on first use.
+
+    The first version of them, which is all that the authors' torchvision 0.9.1 has.
+    """
+    weights = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
     own = encoder.state_dict()
     encoder.load_state_dict({name: weights[f"features.{name}"] for name in own})
 

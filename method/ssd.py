@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from method.anchors import anchor_grid
-from method.boxes import BoxCoding, decode, encode
+from method.boxes import BoxCoding, decode, encode, whole_pixels
 from method.detection import Detections, Selection, select
 from method.detector import StepLosses, Tensors, TrainableDetector
 from method.losses import classification_loss, localisation_loss
@@ -52,6 +52,8 @@ class SSDConfig:
     class_weights: tuple[float, ...] | None = None
     """Weight of each foreground class in the classification loss; background's is 1."""
     coding: BoxCoding = BoxCoding.SSD
+    whole_pixel_targets: bool = False
+    """Cut objects to whole pixels before they are coded, as the released code does."""
     softmax_twice: bool = False
     sampling: Sampling = field(default_factory=Sampling)
     matching: Matching = field(default_factory=Matching)
@@ -132,7 +134,10 @@ class SSD(TrainableDetector[SSDMatch]):
 
     def match(self, boxes: Tensor, labels: Tensor) -> SSDMatch:
         anchors, owner = match(boxes, self.anchors, self.config.matching)
-        offsets = encode(boxes[owner], self.anchors[anchors], self.config.coding)
+        targets = boxes[owner]
+        if self.config.whole_pixel_targets:
+            targets = whole_pixels(targets)
+        offsets = encode(targets, self.anchors[anchors], self.config.coding)
         return SSDMatch(anchors, labels[owner], offsets)
 
     def losses(self, images: Tensor, matches: Sequence[SSDMatch]) -> StepLosses:

@@ -23,17 +23,17 @@ from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
 from method.boxes import BoxCoding
 from method.detection import Selection
 from method.detector import Detector, TrainableDetector
+from method.first_weights import Law, draw_weights
 from method.lapnet.detector import LapNet, LapNetConfig
 from method.lapnet.network import Backbone, MobileNetEncoder
 from method.matching import Matching
-from method.mobilenet import initialise, load_folded, load_torchvision
+from method.mobilenet import load_folded, load_torchvision
 from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.errors import UserError
 from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec, Schedule, Switch
 from pipelines.steps import OwnSteps, Steps, autocast
 
-RELEASED_SELECTION = Selection(score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
 RELEASED_SAMPLE_LIMIT = 10_000
 SSDS = {DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2}
 """The paper's pair, which differ in nothing but their heads' places."""
@@ -48,9 +48,12 @@ DETECTRON2 = {
 PUBLISHED = ("none", "torchvision", "zoo")
 WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
 """Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
-SSD_ONLY = ("attach", "anchors", "class_weights", "sampler", "width", "released")
+SSD_ONLY = (
+    "attach", "anchors", "aspect_ratios", "class_weights", "head_init", "sampler", "width",
+    "released",
+)  # fmt: skip
 """What a specification says of this project's SSDs alone."""
-OWN_ONLY = ("compile",)
+OWN_ONLY = ("compile", "max_detections")
 """Of this project's SSDs and LapNet."""
 LAPNET_ONLY = (
     "backbone", "overlap", "ambiguity", "balance", "classification", "weights_learning_rate",
@@ -92,12 +95,15 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
         coding = BoxCoding.CORNER
     elif Released.NO_VARIANCES in released:
         coding = BoxCoding.SSD_UNSCALED
-    selection = RELEASED_SELECTION if Released.SCORE_FLOOR in released else Selection()
+    selection = Selection(most=spec.max_detections, whole_pixels=Released.WHOLE_PIXELS in released)
+    if Released.SCORE_FLOOR in released:
+        selection = replace(selection, score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
     return SSDConfig(
         classes=classes,
         input_size=spec.input_size,
         attach=(first, second),
         anchors=spec.anchors,
+        aspect_ratios=spec.aspect_ratios,
         width=spec.width,
         class_weights=spec.class_weights,
         coding=coding,
@@ -107,8 +113,12 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
             over_batch=Released.MINE_OVER_BATCH in released,
             limit=RELEASED_SAMPLE_LIMIT if Released.SAMPLE_LIMIT in released else None,
         ),
-        matching=Matching(inclusive_overlap=Released.INCLUSIVE_OVERLAP in released),
-        selection=replace(selection, whole_pixels=Released.WHOLE_PIXELS in released),
+        matching=Matching(
+            inclusive_overlap=Released.INCLUSIVE_OVERLAP in released,
+            later_wins=Released.LATER_WINS in released,
+        ),
+        whole_pixel_targets=Released.WHOLE_PIXEL_TARGETS in released,
+        selection=selection,
     )
 
 
@@ -151,17 +161,17 @@ def network_cost(detector: Detector, image: Tensor) -> dict[str, int]:
 def _build_ssd(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
     _refuse(spec, LAPNET_ONLY, "LapNet")
     detector = SSD(ssd_config(spec, classes))
-    initialise(detector.extras, spec.seed, xavier=True)
-    initialise(detector.class_heads, spec.seed, xavier=True)
-    initialise(detector.box_heads, spec.seed + 1, xavier=True)
+    draw_weights(detector.extras, spec.seed, spec.head_init.of_extras)
+    draw_weights(detector.class_heads, spec.seed, spec.head_init.of_heads)
+    draw_weights(detector.box_heads, spec.seed + 1, spec.head_init.of_heads)
     if spec.init == "none":
-        initialise(detector.encoder, spec.seed, xavier=False)
+        draw_weights(detector.encoder, spec.seed, Law.HE)
     elif spec.init == "torchvision":
         _normalise_as_imagenet(detector)
         load_torchvision(detector.encoder)
     elif spec.init.endswith(".safetensors"):
         weights_fingerprint(spec.init)
-        _load_all_but_heads(detector, load_file(spec.init))
+        _load_weights(detector, spec)
     else:
         weights_fingerprint(spec.init)
         with np.load(spec.init, allow_pickle=False) as layers:
@@ -180,6 +190,7 @@ def _build_lapnet(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
         ambiguity=spec.ambiguity is Switch.ON,
         balance=spec.balance,
         loss=spec.classification,
+        selection=Selection(most=spec.max_detections),
     )
     detector = LapNet(config, spec.seed, pretrained=spec.init == "zoo")
     if spec.init == "zoo" and spec.backbone is not Backbone.INCEPTION_RESNET_V2:
@@ -200,6 +211,23 @@ def _normalise_as_imagenet(detector: SSD | LapNet) -> None:
     """Mean and deviation with which torchvision's and timm's weights were trained."""
     detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
     detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+
+
+def _load_weights(detector: SSD, spec: RunSpec) -> None:
+    """Another training's weights: all of them to be scored, or all but the heads to start from.
+
+    Raises:
+        ValueError: they do not fit.
+    """
+    weights = load_file(spec.init)
+    if spec.iterations:
+        _load_all_but_heads(detector, weights)
+        return
+    try:
+        detector.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"init: {spec.init} is not of this detector: {reason}") from None
 
 
 def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import UserError, run_cli
 from pipelines.runtime import REPOSITORY
-from pipelines.spec import RunSpec
+from pipelines.spec import DetectorName, RunSpec
 
 PARAMETERS = REPOSITORY / "params.yaml"
 RESULTS = REPOSITORY / "results"
@@ -41,6 +41,7 @@ def read_parameters(path: Path = PARAMETERS) -> dict[str, Any]:
     rows = _named(parameters.get("rows") or {}, f"{where}: rows")
     for name, changes in rows.items():
         _mapping(changes or {}, f"{where}: row {name}")
+    _check_detectors(parameters.setdefault("detectors", {}), where)
     profiles = _named(parameters.get("profiles") or {}, f"{where}: profiles")
     for name, profile in profiles.items():
         _check_profile(profile, f"{where}: profile {name}")
@@ -51,6 +52,7 @@ def _check_profile(profile: Any, where: str) -> None:
     parts = _mapping(profile, where)
     for part in ("settings", "overrides", "runs"):
         _mapping(parts.setdefault(part, {}), f"{where}: {part}")
+    _check_detectors(parts.setdefault("detectors", {}), where)
     for row, changes in parts["overrides"].items():
         _mapping(changes or {}, f"{where}: override of {row}")
     known: set[str] = set()
@@ -64,6 +66,15 @@ def _check_profile(profile: Any, where: str) -> None:
             if name in known:
                 raise UserError(f"{told}: {name} stands there twice")
             known.add(name)
+
+
+def _check_detectors(value: Any, where: str) -> None:
+    for name, changes in _mapping(value, f"{where}: detectors").items():
+        if name not in list(DetectorName):
+            raise UserError(
+                f"{where}: detectors: there is no {name!r}; there are {', '.join(DetectorName)}"
+            )
+        _mapping(changes or {}, f"{where}: detectors: {name}")
 
 
 def _named(value: Any, where: str) -> dict[str, Any]:
@@ -83,10 +94,36 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, Any]:
     """What a profile says of all its runs."""
-    profiles: dict[str, Any] = parameters.get("profiles") or {}
-    if profile not in profiles:
-        raise UserError(f"profile must be one of {', '.join(profiles)}, not {profile!r}")
-    return dict(profiles[profile]["settings"])
+    return dict(_profile(parameters, profile)["settings"])
+
+
+def _profile(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
+    profiles: dict[str, dict[str, Any]] = parameters.get("profiles") or {}
+    if name not in profiles:
+        raise UserError(f"profile must be one of {', '.join(profiles)}, not {name!r}")
+    return profiles[name]
+
+
+def resolve(
+    parameters: Mapping[str, Any], profile: str, changes: Mapping[str, Any], where: str
+) -> RunSpec:
+    """A run's specification: the profile's settings, then its detector's, then its own changes.
+
+    Args:
+        parameters: params.yaml.
+        profile: a profile of it.
+        changes: what the run says itself.
+        where: file and place, for the message.
+
+    Raises:
+        UserError: there is no such profile, or a wrong value.
+    """
+    settings = profile_settings(parameters, profile)
+    detector = str(changes.get("detector") or settings.get("detector") or RunSpec.detector)
+    of_detector: dict[str, Any] = {}
+    for place in (parameters, _profile(parameters, profile)):
+        of_detector |= (place.get("detectors") or {}).get(detector) or {}
+    return RunSpec.parse({"profile": profile, **settings, **of_detector, **changes}, where)
 
 
 def stage_names(parameters: Mapping[str, Any], profile: str) -> dict[str, str]:
@@ -107,16 +144,16 @@ def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     Raises:
         UserError: a row that is not declared, a wrong value, or one run under two names.
     """
-    settings = profile_settings(parameters, profile)
-    rows, overrides = parameters.get("rows") or {}, parameters["profiles"][profile]["overrides"]
+    rows, overrides = parameters.get("rows") or {}, _profile(parameters, profile)["overrides"]
     runs: dict[str, RunSpec] = {}
     for name in stage_names(parameters, profile):
         row, seed = split_name(name)
         if row not in rows:
             raise UserError(f"params.yaml: profile {profile}: there is no row {row!r}")
-        changes = {**(rows[row] or {}), **(overrides.get(row) or {})}
-        values = {"profile": profile, **settings, **changes, "seed": int(seed)}
-        runs[name] = RunSpec.parse(values, f"params.yaml, row {row}")
+        changes = {**(rows[row] or {}), **(overrides.get(row) or {}), "seed": int(seed)}
+        if isinstance(init := changes.get("init"), str):
+            changes["init"] = init.replace("SEED", seed)
+        runs[name] = resolve(parameters, profile, changes, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():
         if spec.hash in names:
@@ -130,11 +167,9 @@ def workbench_spec(parameters: dict[str, Any]) -> RunSpec:
     values = {
         key: value
         for key, value in parameters.items()
-        if key not in ("profiles", "rows", "profile") and value is not None
+        if key not in ("profiles", "rows", "detectors", "profile") and value is not None
     }
-    name = str(parameters.get("profile"))
-    settings = profile_settings(parameters, name)
-    return RunSpec.parse({"profile": name, **settings, **values}, "params.yaml")
+    return resolve(parameters, str(parameters.get("profile")), values, "params.yaml")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_args, get_origin, get_type_hints
 
+from method.first_weights import HeadInit
 from method.lapnet.detector import Overlap
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.lapnet.network import Backbone
@@ -46,6 +47,8 @@ class Optimiser(StrEnum):
 
     ADAMW = "adamw"
     """Adam with decoupled weight decay."""
+    ADAM = "adam"
+    """Adam with the decay added to the gradient (L2), as in the scale-aware SSD's released code."""
     SGD = "sgd"
     """With momentum 0.9 (LapNet, §4)."""
 
@@ -90,6 +93,10 @@ class Released(StrEnum):
     """SSD's coding without its variances."""
     INCLUSIVE_OVERLAP = "inclusive-overlap"
     """A pixel is added to the overlap when anchors are matched."""
+    LATER_WINS = "later-wins"
+    """Of two objects that one anchor matches, the later in the file gets it, not the nearer."""
+    WHOLE_PIXEL_TARGETS = "whole-pixel-targets"
+    """Objects are cut to whole pixels before they are coded against their anchors."""
     SCORE_FLOOR = "score-floor"
     """Detections below 0.3 are dropped, at most 300 kept, one class an anchor, NMS at 0.3."""
     WHOLE_PIXELS = "whole-pixels"
@@ -129,6 +136,13 @@ class RunSpec:
     anchors: tuple[float, ...] = _explained(
         "side of each head's square anchor, pixels of a 512x512 input", (25.0, 38.0, 58.0, 87.0)
     )
+    aspect_ratios: tuple[float, ...] = _explained(
+        "anchors of each cell, width over height, all of the same area", (1.0,)
+    )
+    head_init: HeadInit = _explained(
+        "first weights of an SSD's heads and extra layers", HeadInit.XAVIER
+    )
+    max_detections: int = _explained("detections kept an image by the SSDs and LapNet", 100)
     class_weights: tuple[float, ...] | None = _explained(
         "weight of each class in the classification loss; all 1 unless given", None
     )
@@ -143,22 +157,24 @@ class RunSpec:
     width: float = _explained("multiplier of the network's channels", 1.0)
     init: str = _explained(
         "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
-        "folded ImageNet weights; a run's model.safetensors (all but the heads); or a checkpoint "
-        "of TensorFlow's (its .index)",
+        "folded ImageNet weights; a run's model.safetensors (all but the heads, unless iterations "
+        "is 0); or a checkpoint of TensorFlow's (its .index)",
         "none",
     )
     released: tuple[Released, ...] = _explained(
         "what to do as the released code does, not as the paper says", ()
     )
     augment: tuple[Augment, ...] = _explained("changes of the training images", ())
-    iterations: int = _explained("training steps", 600)
+    iterations: int = _explained(
+        "training steps; 0 scores the weights that init names as they are", 600
+    )
     batch_size: int = _explained("images a step", 8)
     optimiser: Optimiser = _explained("what turns gradients into steps", Optimiser.ADAMW)
     learning_rate: float = _explained("the learning rate at its height", 1e-3)
     weights_learning_rate: float | None = _explained(
         "that of LapNet's learned weights; the network's own unless given", None
     )
-    weight_decay: float = _explained("decoupled weight decay", 1e-3)
+    weight_decay: float = _explained("weight decay, decoupled unless the optimiser is adam", 1e-3)
     warmup: int = _explained("steps over which the learning rate rises", 20)
     schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
     precision: Precision = _explained("arithmetic of the network", Precision.BF16)
@@ -174,10 +190,14 @@ class RunSpec:
     validate_every: int = _explained("steps between validations; 0 for none", 0)
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "iterations", "batch_size", "learning_rate", "width"):
+        for name in ("input_size", "batch_size", "learning_rate", "width", "max_detections"):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
-        for name in ("seed", "weight_decay", "warmup", "validate_every", "threads"):
+        for name in (
+            "seed", "iterations", "weight_decay", "warmup", "validate_every", "threads",
+        ):  # fmt: skip
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
+        scored = self.iterations > 0 or self.init.endswith(".safetensors")
+        _require(scored, "iterations", "may be 0 only if init is a run's weights", self.iterations)
         step = 32 if self.detector is DetectorName.LAPNET else 64
         _require(
             self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
@@ -185,7 +205,8 @@ class RunSpec:
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)
         rate = self.weights_learning_rate
         _require(rate is None or rate > 0, "weights_learning_rate", "must be above 0", rate)
-        for name in ("anchors", "class_weights"):
+        _require(len(self.aspect_ratios) > 0, "aspect_ratios", "must name one or more", "none")
+        for name in ("anchors", "aspect_ratios", "class_weights"):
             values = getattr(self, name) or ()
             _require(all(v > 0 for v in values), name, "must be above 0", values)
         if self.attach is not None:

@@ -50,7 +50,7 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
 
 
 def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay, or SGD with momentum, in one fused kernel.
+    """Adam with either kind of weight decay, or SGD with momentum, in one fused kernel.
 
     LapNet's learned weights have a learning rate of their own, and neither decay nor momentum:
     without a gradient they stay.
@@ -65,7 +65,8 @@ def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Opti
         groups += [{**plain, "momentum": 0}] if learned else []
         return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=MOMENTUM, fused=True)
     groups += [{**plain, "betas": (0.0, 0.999)}] if learned else []
-    return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=True)
+    adam = torch.optim.Adam if spec.optimiser is Optimiser.ADAM else torch.optim.AdamW
+    return adam(groups, lr=spec.learning_rate, fused=True)
 
 
 def training_step(

@@ -134,7 +134,7 @@ class YoloDecoder(nn.Module):
             coarser = encoded[level + 1] // 4 if level + 1 < len(encoded) else 0
             self.sets.append(_yolo_set(width + coarser, width // 2))
             if level:
-                self.narrow.append(_convolution(width // 2, width // 4, 1))
+                self.narrow.append(_yolo_convolution(width // 2, width // 4, 1))
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         decoded: list[Tensor] = []
@@ -171,13 +171,16 @@ _ENCODERS: dict[Backbone, Callable[[bool], tuple[nn.Module, list[int]]]] = {
 }
 
 
-def _convolution(inside: int, outside: int, kernel: int) -> nn.Module:
-    return Conv2dNormActivation(inside, outside, kernel)
-
-
 def _convolutions(inside: int, outside: int) -> nn.Sequential:
     widths = [inside, *[outside] * DEPTH]
-    return nn.Sequential(*(_convolution(a, b, 3) for a, b in itertools.pairwise(widths)))
+    return nn.Sequential(*(Conv2dNormActivation(a, b, 3) for a, b in itertools.pairwise(widths)))
+
+
+def _yolo_convolution(inside: int, outside: int, kernel: int) -> nn.Module:
+    """With YOLOv3's leaky ReLU."""
+    return Conv2dNormActivation(
+        inside, outside, kernel, activation_layer=partial(nn.LeakyReLU, 0.1)
+    )
 
 
 def _yolo_set(inside: int, outside: int) -> nn.Sequential:
@@ -185,7 +188,7 @@ def _yolo_set(inside: int, outside: int) -> nn.Sequential:
     widths = [inside, outside, 2 * outside, outside, 2 * outside, outside]
     return nn.Sequential(
         *(
-            _convolution(a, b, 3 if number % 2 else 1)
+            _yolo_convolution(a, b, 3 if number % 2 else 1)
             for number, (a, b) in enumerate(itertools.pairwise(widths))
         )
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import box_convert
 
-from method.boxes import BoxCoding, decode, encode
+from method.boxes import BoxCoding, decode, encode, whole_pixels
 
 ORACLE = BoxCoder((10.0, 10.0, 5.0, 5.0))
 PLACES, SIDES = st.floats(-100, 700, width=32), st.floats(1, 600, width=32)
@@ -79,3 +79,8 @@ def test_boxes_of_a_batch_are_coded_like_single_ones():
         alone = decode(offsets[image, anchor], anchors[anchor])
         torch.testing.assert_close(boxes[image, anchor], alone)
     torch.testing.assert_close(encode(boxes, anchors.expand(2, 2, 4)), offsets)
+
+
+def test_whole_pixels_are_cut_not_rounded_and_leave_a_side():
+    boxes = torch.tensor([[1.9, 2.2, 7.9, 9.99], [3.1, 3.1, 3.8, 3.9]])
+    assert whole_pixels(boxes).tolist() == [[1, 2, 7, 9], [3, 3, 4, 4]]

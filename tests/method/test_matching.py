@@ -103,6 +103,17 @@ def test_an_inclusive_overlap_by_hand():
     assert pairs(apart, ANCHORS, Matching(fallback_iou=0, inclusive_overlap=True)) == {}
 
 
+def test_of_two_objects_that_match_one_anchor_the_later_wins_where_asked():
+    # Both overlap the 20 px anchor at (80, 80) by more than 0.4: 400 / 400, and 320 / 400.
+    boxes = [[80.0, 80, 100, 100], [80, 80, 100, 96]]
+    anchors = torch.tensor([[90.0, 90, 20, 20]])
+    assert pairs(boxes, anchors) == {0: 0}
+    assert pairs(boxes, anchors, Matching(later_wins=True)) == {0: 1}
+    assert pairs(boxes[::-1], anchors, Matching(later_wins=True)) == {0: 1}
+    # One that overlaps by 100 / 400 does not.
+    assert pairs([boxes[0], [80, 80, 90, 90]], anchors, Matching(later_wins=True)) == {0: 0}
+
+
 @settings(deadline=None)
 @given(BOXES)
 def test_without_a_fallback_it_is_torchvision_s_matcher(boxes):

@@ -12,12 +12,10 @@ from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 from method.mobilenet import (
     LAST_BLOCK,
     encoder_blocks,
-    initialise,
     load_folded,
     load_torchvision,
     out_channels,
 )
-from method.ssd import ORIGINAL_ATTACHMENT, SSD, SSDConfig
 
 # MobileNet v2 up to block 3 (Sandler et al. 2018, Table 2), layer by layer: input and output
 # channels, side of the kernel, stride, and whether a ReLU6 follows. As many input channels as
@@ -160,56 +158,3 @@ def test_blocks_have_the_published_widths():
 def test_there_are_blocks_1_to_17(last):
     with pytest.raises(ValueError, match="blocks 1 to 17"):
         encoder_blocks(last)
-
-
-def drawn(seed, xavier=True, **config):
-    """Every weight of a small SSD after `initialise`."""
-    detector = SSD(SSDConfig(3, input_size=64, width=0.25, **config))
-    initialise(scrambled(detector), seed, xavier=xavier)
-    return detector.state_dict()
-
-
-def drawn_convolutions(weights):
-    return {name: value for name, value in weights.items() if value.dim() == 4}
-
-
-@pytest.mark.parametrize("xavier", [True, False])
-def test_two_detectors_start_alike_where_name_and_shape_are_the_same(xavier):
-    torch.manual_seed(1)
-    custom = drawn(0, xavier)
-    torch.manual_seed(2)
-    original = drawn(0, xavier, attach=ORIGINAL_ATTACHMENT)
-    shared = [n for n in custom if n in original and custom[n].shape == original[n].shape]
-    encoder = [name for name in custom if name.startswith("encoder.")]
-    assert set(encoder) < set(shared)
-    assert len([name for name in shared if name.startswith("extras.")]) > 3
-    assert [name for name in shared if not torch.equal(custom[name], original[name])] == []
-
-
-def test_another_seed_gives_other_weights_and_so_does_another_name():
-    first, second = (drawn_convolutions(drawn(seed)) for seed in (0, 1))
-    assert [name for name, weight in first.items() if torch.equal(weight, second[name])] == []
-    twins = [first[f"encoder.{block}.conv.0.0.weight"] for block in (5, 6)]
-    assert twins[0].shape == twins[1].shape
-    assert not torch.equal(*twins)
-
-
-def test_the_laws_are_xavier_s_and_he_s():
-    layer = nn.Conv2d(64, 256, 3)
-    weight = layer.weight
-    initialise(layer, 0, xavier=True)
-    bound = math.sqrt(6 / (64 * 9 + 256 * 9))
-    assert 0.99 * bound < weight.abs().max() <= bound
-    assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
-    initialise(layer, 0, xavier=False)
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / (256 * 9)), rel=0.02)
-
-
-def test_biases_and_batch_norms_start_at_rest():
-    layer = scrambled(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)))
-    initialise(layer, 0, xavier=True)
-    state = layer.state_dict()
-    for name in ("0.bias", "1.bias", "1.running_mean"):
-        assert not state[name].any()
-    for name in ("1.weight", "1.running_var"):
-        assert (state[name] == 1).all()

@@ -8,8 +8,8 @@ from torchvision.ops import box_convert, box_iou
 
 from method.boxes import BoxCoding, decode
 from method.detection import Selection
+from method.first_weights import Law, draw_weights
 from method.matching import Matching
-from method.mobilenet import initialise
 from method.samplers import Sampler, Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 
@@ -280,9 +280,9 @@ def test_it_learns_two_images_by_heart():
     first = scene([((20, 24, 30, 34), RED), ((70, 60, 90, 82), BLUE)])
     images = torch.stack([first, scene([((90, 20, 104, 32), RED)])])
     detector = small(input_size=128, width=0.5)
-    initialise(detector, seed=0, xavier=False)
+    draw_weights(detector, seed=0, law=Law.HE)
     for part in (detector.extras, detector.class_heads, detector.box_heads):
-        initialise(part, seed=0, xavier=True)
+        draw_weights(part, seed=0, law=Law.XAVIER)
     matches = [detector.match(*objects) for objects in zip(boxes, labels, strict=True)]
     optimizer = torch.optim.Adam(detector.parameters(), lr=0.01)
     history = []
