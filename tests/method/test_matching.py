@@ -104,14 +104,14 @@ def test_an_inclusive_overlap_by_hand():
 
 
 def test_of_two_objects_that_match_one_anchor_the_later_wins_where_asked():
-    # Both overlap the 20 px anchor at (80, 80) by more than 0.4: 400 / 400, and 320 / 400.
-    boxes = [[80.0, 80, 100, 100], [80, 80, 100, 96]]
-    anchors = torch.tensor([[90.0, 90, 20, 20]])
-    assert pairs(boxes, anchors) == {0: 0}
-    assert pairs(boxes, anchors, Matching(later_wins=True)) == {0: 1}
-    assert pairs(boxes[::-1], anchors, Matching(later_wins=True)) == {0: 1}
-    # One that overlaps by 100 / 400 does not.
-    assert pairs([boxes[0], [80, 80, 90, 90]], anchors, Matching(later_wins=True)) == {0: 0}
+    # Overlaps with the anchors: 400 / 400, 240 / 400 and 200 / 400 of the tall object,
+    # 320 / 400, 240 / 320 and 120 / 400 of the low one.
+    anchors = torch.tensor([[90.0, 90, 20, 20], [90, 86, 20, 12], [90, 95, 20, 10]])
+    tall, low = [80.0, 80, 100, 100], [80.0, 80, 100, 96]
+    assert pairs([tall, low], anchors) == {0: 0, 1: 1, 2: 0}
+    assert pairs([tall, low], anchors, Matching(later_wins=True)) == {0: 1, 1: 1, 2: 0}
+    # The tall one takes all three, and the low one falls back on its best.
+    assert pairs([low, tall], anchors, Matching(later_wins=True)) == {0: 0, 1: 1, 2: 1}
 
 
 @settings(deadline=None)
