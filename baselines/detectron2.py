@@ -25,7 +25,7 @@ from detectron2.utils.file_io import PathManager
 from torch import Tensor, nn
 
 from method.detection import Detections, Selection
-from method.detector import StepLosses, TrainableDetector
+from method.detector import Activations, StepLosses, TrainableDetector
 
 SCHEDULE = (210 / 270, 250 / 270)
 """Where in a training the zoo's 3x schedule takes the learning rate to a tenth."""
@@ -134,9 +134,22 @@ class Detectron2Detector(TrainableDetector[Instances]):
         """
         if hasattr(self.model, "proposal_generator"):
             return self.model(_inputs(images))
-        batch = self.model.preprocess_image(_inputs(images))
-        features = self.model.backbone(batch.tensor)
-        return self.model.head([features[name] for name in self.model.head_in_features])
+        return self.model.head(self._features(images, self.model.head_in_features))
+
+    def activations(self, images: Tensor) -> Activations:
+        """Of the one stage, or of the first of two, which scores and codes proposals."""
+        if hasattr(self.model, "proposal_generator"):
+            proposals = self.model.proposal_generator
+            names, head = proposals.in_features, proposals.rpn_head
+        else:
+            names, head = self.model.head_in_features, self.model.head
+        features = self._features(images, names)
+        logits, offsets = (torch.cat([m.flatten() for m in maps]) for maps in head(features))
+        return Activations(features, logits, offsets)
+
+    def _features(self, images: Tensor, names: Sequence[str]) -> list[Tensor]:
+        found = self.model.backbone(self.model.preprocess_image(_inputs(images)).tensor)
+        return [found[name] for name in names]
 
     def match(self, boxes: Tensor, labels: Tensor) -> Instances:
         """The objects as they are: Detectron2 assigns them to anchors at every step."""

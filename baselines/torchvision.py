@@ -22,7 +22,7 @@ from torchvision.models.detection import (
 
 from method.depthwise import replace_strided_depthwise
 from method.detection import Detections, Selection
-from method.detector import StepLosses, Tensors, TrainableDetector
+from method.detector import Activations, StepLosses, Tensors, TrainableDetector
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,14 @@ class TorchvisionDetector(TrainableDetector[Target]):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class scores B×A×(C+1) and coded boxes B×A×4 of B×3×S×S `uint8` images."""
+        found = self.activations(images)
+        return found.logits, found.offsets
+
+    def activations(self, images: Tensor) -> Activations:
         batch, _ = self.model.transform(list(images / 255))
-        features = self.model.backbone(batch.tensors)
-        found = self.model.head(list(features.values()))
-        return found["cls_logits"], found["bbox_regression"]
+        features = list(self.model.backbone(batch.tensors).values())
+        found = self.model.head(features)
+        return Activations(features, found["cls_logits"], found["bbox_regression"])
 
     def match(self, boxes: Tensor, labels: Tensor) -> Target:
         """The objects as they are: torchvision assigns them to anchors at every step."""

@@ -74,3 +74,11 @@ def whole_pixels(boxes: Tensor) -> Tensor:
     """
     corner = boxes[..., :2].floor()
     return torch.cat([corner, torch.maximum(boxes[..., 2:].floor(), corner + 1)], dim=-1)
+
+
+def paired_iou(one: Tensor, other: Tensor) -> Tensor:
+    """IoU of boxes pair by pair: P×4 and P×4, `xyxy`, to P."""
+    corners = torch.minimum(one[:, 2:], other[:, 2:]) - torch.maximum(one[:, :2], other[:, :2])
+    common = corners.clamp(min=0).prod(dim=1)
+    area = (one[:, 2:] - one[:, :2]).prod(dim=1) + (other[:, 2:] - other[:, :2]).prod(dim=1)
+    return common / (area - common)

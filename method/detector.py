@@ -53,12 +53,46 @@ class StepLosses:
     """Name to scalar: how many samples took part, for the history."""
 
 
+@dataclass(frozen=True)
+class Activations:
+    """What a network computes on its way to detections."""
+
+    features: Sequence[Tensor]
+    """The map under each head, B×C×H×W."""
+    logits: Tensor
+    """Class scores before softmax or sigmoid, of any shape."""
+    offsets: Tensor
+    """Coded boxes, of any shape."""
+
+
+@dataclass(frozen=True)
+class Positives:
+    """Anchors that answer for an object, what the network makes of them, and what they are bare."""
+
+    labels: Tensor
+    """P int64 in 1…C: the class of each one's object."""
+    scores: Tensor
+    """P×C class scores there, 0 or more."""
+    loss: Tensor
+    """P: localisation loss of the predicted box."""
+    anchor_loss: Tensor
+    """P: that of the anchor as it is, if it were the prediction."""
+    iou: Tensor
+    """P: overlap of the predicted box with the object."""
+    anchor_iou: Tensor
+    """P: overlap of the anchor with the object."""
+
+
 class Detector(nn.Module, ABC):
     """A detector that finds boxes in square `uint8` images."""
 
     @abstractmethod
     def detect(self, images: Tensor) -> list[Detections]:
         """Detections in each of B×3×S×S `uint8` images."""
+
+    def activations(self, images: Tensor) -> Activations | None:
+        """Activations in B×3×S×S `uint8` images; None where they are out of reach."""
+        return None
 
     @torch.no_grad()
     def flops(self, image: Tensor) -> int:
@@ -94,3 +128,7 @@ class TrainableDetector(Detector, Generic[Match]):
     @abstractmethod
     def losses(self, images: Tensor, matches: Sequence[Match]) -> StepLosses:
         """Losses of a batch: images B×3×S×S `uint8`, and the match of each."""
+
+    def positives(self, images: Tensor, matches: Sequence[Match]) -> Positives | None:
+        """The positive anchors of a batch, as `losses` has it; None where they are out of reach."""
+        return None

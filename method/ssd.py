@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.ops import box_convert
 
 from method.anchors import anchor_grid
-from method.boxes import BoxCoding, decode, encode, whole_pixels
+from method.boxes import BoxCoding, decode, encode, paired_iou, whole_pixels
 from method.detection import Detections, Selection, select
-from method.detector import StepLosses, Tensors, TrainableDetector
+from method.detector import Activations, Positives, StepLosses, Tensors, TrainableDetector
 from method.losses import classification_loss, localisation_loss
 from method.matching import Matching, match
 from method.mobilenet import LAST_BLOCK, encoder_blocks, out_channels
@@ -119,6 +121,14 @@ class SSD(TrainableDetector[SSDMatch]):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class scores B×A×(C+1) and coded boxes B×A×4 of B×3×S×S `uint8` images."""
+        return self._heads_of(self._taps(images))
+
+    def activations(self, images: Tensor) -> Activations:
+        taps = self._taps(images)
+        return Activations(taps, *self._heads_of(taps))
+
+    def _taps(self, images: Tensor) -> list[Tensor]:
+        """The feature map under each head."""
         x = (images - self.mean) / self.std
         taps = []
         for number, block in enumerate(self.encoder):
@@ -128,6 +138,9 @@ class SSD(TrainableDetector[SSDMatch]):
         for extra in self.extras:
             x = extra(x)
             taps.append(x)
+        return taps
+
+    def _heads_of(self, taps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         heads = zip(taps, self.class_heads, self.box_heads, strict=True)
         logits, offsets = zip(*((c(tap), b(tap)) for tap, c, b in heads), strict=True)
         return _by_anchor(logits, self.config.classes + 1), _by_anchor(offsets, 4)
@@ -157,6 +170,29 @@ class SSD(TrainableDetector[SSDMatch]):
                 "localisation": localisation_loss(offsets, targets, positive),
             },
             counts={"positives": positive.sum(), "negatives": negatives.sum()},
+        )
+
+    @torch.no_grad()
+    def positives(self, images: Tensor, matches: Sequence[SSDMatch]) -> Positives:
+        logits, offsets = self(images)
+        image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
+        numbers = torch.cat([m.anchors for m in matches])
+        targets = torch.cat([m.offsets for m in matches])
+        anchors, coding = self.anchors[numbers], self.config.coding
+        bare = box_convert(anchors, "cxcywh", "xyxy")
+        predicted = offsets[image, numbers].float()
+        objects = decode(targets, anchors, coding)
+
+        def loss(coded: Tensor) -> Tensor:
+            return F.smooth_l1_loss(coded, targets, reduction="none").mean(dim=-1)
+
+        return Positives(
+            labels=torch.cat([m.labels for m in matches]),
+            scores=logits[image, numbers].float().softmax(dim=-1)[:, 1:],
+            loss=loss(predicted),
+            anchor_loss=loss(encode(bare, anchors, coding)),
+            iou=paired_iou(decode(predicted, anchors, coding), objects),
+            anchor_iou=paired_iou(bare, objects),
         )
 
     def _dense_targets(self, matches: Sequence[SSDMatch]) -> tuple[Tensor, Tensor]:

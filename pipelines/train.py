@@ -35,6 +35,9 @@ from pipelines.detectors import (
 )
 from pipelines.errors import UserError, run_cli
 from pipelines.hashing import file_sha256
+from pipelines.health import record as health_record
+from pipelines.health.measures import spread
+from pipelines.health.record import measure
 from pipelines.prepare import ensure_prepared
 from pipelines.processes import is_first, process_group, require_divisible, synchronised
 from pipelines.runtime import (
@@ -78,8 +81,9 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     device = choose_device()
     weights = weights_fingerprint(spec.init)
     calibration = to_batch(training.images[:CALIBRATION_IMAGES], torch.device("cpu"))
-    detector = synchronised(build_detector(spec, len(training.class_names), calibration))
-    detector.to(device)
+    detector = build_detector(spec, len(training.class_names), calibration)
+    start = spread(detector, calibration, fresh=True)
+    detector = synchronised(detector).to(device)
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     code = code_state()
     checkpoint = Checkpoint(
@@ -92,6 +96,10 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     if not is_first():
         return
     detections = detect_all(detector, test, spec, device)
+    health = measure(
+        detector, start, training, test, detections, progress.history, calibration.to(device),
+        lambda split: detect_all(detector, split, spec, device),
+    )  # fmt: skip
     record = {
         "name": folder.name,
         "specification": spec.to_dict(),
@@ -102,6 +110,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         "machine": describe_machine(device),
         "agreement": agreement(spec.detector, device.type),
         "cost": _cost(detector, spec, progress, device),
+        "health": health_record.write(health),
     }
     if isinstance(detector, LapNet):
         record["learned"] = detector.learned()
@@ -109,6 +118,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         record["trainer"] = dataclasses.asdict(progress.elsewhere)
     write_run_folder(folder, record, progress, detections, test, detector)
     checkpoint.remove()
+    health_record.tell(health, folder.name)
 
 
 def train_detector(

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.ops import box_convert
 
 from method.anchors import cell_centres
-from method.boxes import BoxCoding, decode
+from method.boxes import BoxCoding, decode, paired_iou
 from method.detection import Detections, Selection, suppress
-from method.detector import StepLosses, Tensors, TrainableDetector
+from method.detector import Activations, Positives, StepLosses, Tensors, TrainableDetector
 from method.lapnet.clustering import cluster_sides
 from method.lapnet.losses import (
     THRESHOLD,
@@ -24,7 +25,6 @@ from method.lapnet.losses import (
     Weights,
     classification_loss,
     localisation_loss,
-    paired_iou,
     positive_labels,
 )
 from method.lapnet.network import STRIDE, Backbone, LapNetwork
@@ -136,6 +136,10 @@ class LapNet(TrainableDetector[Assigned]):
         """Logits B×(C·A)×H×W and offsets B×4·(C·A)×H×W of B×3×S×S `uint8` images."""
         return self.network((images - self.mean) / self.std)
 
+    def activations(self, images: Tensor) -> Activations:
+        joined = self.network.joined((images - self.mean) / self.std)
+        return Activations([joined], self.network.scores(joined), self.network.offsets(joined))
+
     @torch.no_grad()
     def assign(self, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Objects and the anchors of their classes: IoU, and which anchors are whose.
@@ -194,6 +198,29 @@ class LapNet(TrainableDetector[Assigned]):
         return StepLosses(
             self.weights(sums),
             counts={"positives": positive.sum(), "located": sums.located},
+        )
+
+    @torch.no_grad()
+    def positives(self, images: Tensor, matches: Sequence[Assigned]) -> Positives:
+        """The anchors that are located; a class's score at one is the best of its shapes there."""
+        logits, offsets = self(images)
+        image = torch.cat([torch.full_like(m.anchors, i) for i, m in enumerate(matches)])
+        anchors = torch.cat([m.anchors for m in matches])
+        grids, cells = anchors // self.cells**2, anchors % self.cells**2
+        bare = torch.cat([self.centres[cells], self.shapes.flatten(0, 1)[grids]], dim=1)
+        overlap = self.predicted_overlap(offsets, matches)
+        bare_overlap = paired_iou(
+            box_convert(bare, "cxcywh", "xyxy"), torch.cat([m.boxes for m in matches])
+        )
+        by_class = (-1, self.config.anchors_a_class)
+        scores = _by_cell(logits)[image, cells].float().sigmoid().unflatten(1, by_class)
+        return Positives(
+            labels=grids // self.config.anchors_a_class + 1,
+            scores=scores.amax(dim=2),
+            loss=localisation_loss(overlap),
+            anchor_loss=localisation_loss(bare_overlap),
+            iou=overlap,
+            anchor_iou=bare_overlap,
         )
 
     def predicted_overlap(self, offsets: Tensor, matches: Sequence[Assigned]) -> Tensor:

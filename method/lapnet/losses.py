@@ -53,14 +53,6 @@ class GridSums:
     """N, all anchors of all images."""
 
 
-def paired_iou(one: Tensor, other: Tensor) -> Tensor:
-    """IoU of boxes pair by pair: P×4 and P×4, `xyxy`, to P."""
-    corners = torch.minimum(one[:, 2:], other[:, 2:]) - torch.maximum(one[:, :2], other[:, :2])
-    common = corners.clamp(min=0).prod(dim=1)
-    area = (one[:, 2:] - one[:, :2]).prod(dim=1) + (other[:, 2:] - other[:, :2]).prod(dim=1)
-    return common / (area - common)
-
-
 def localisation_loss(predicted_overlap: Tensor) -> Tensor:
     """(1 − Ô)² (eq. 2), for the anchors whose overlap is above the threshold."""
     return (1 - predicted_overlap) ** 2

@@ -70,6 +70,11 @@ class LapNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B×G×H×W and offsets B×4G×H×W of B×3×S×S normalised images, H = W = S / 8."""
+        joined = self.joined(images)
+        return self.scores(joined), self.offsets(joined)
+
+    def joined(self, images: Tensor) -> Tensor:
+        """The map under both heads: all levels at the finest one's size, B×C×H×W."""
         cells = (images.shape[2] // STRIDE, images.shape[3] // STRIDE)
         decoded = self.decoder(self.encoder(images))
         maps = [level(features) for level, features in zip(self.levels, decoded, strict=True)]
@@ -79,8 +84,7 @@ class LapNetwork(nn.Module):
             else F.interpolate(m, cells, mode="bilinear", align_corners=False)
             for m in maps
         ]
-        joined = torch.cat(resized, dim=1)
-        return self.scores(joined), self.offsets(joined)
+        return torch.cat(resized, dim=1)
 
 
 class MobileNetEncoder(nn.Module):

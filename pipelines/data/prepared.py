@@ -177,6 +177,11 @@ class PreparedSplit:
         """Labels of boxes(index): int64 (n,) from 1 to C."""
         return self._objects[index][1].copy()
 
+    def first(self, count: int) -> "PreparedSplit":
+        """The first `count` images, or all if there are fewer, with their annotations."""
+        count = min(count, len(self.images))
+        return PreparedSplit(self.images[:count], self.coco.subset(range(count)))
+
     def to_image_frame(self, index: int, boxes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Map (n, 4) xyxy from input pixels (0 to S) to original pixels of image `index`."""
         return np.asarray(boxes, np.float64) / self._scale(self.coco.images[index])

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.detection._utils import BoxCoder
-from torchvision.ops import box_convert
+from torchvision.ops import box_convert, box_iou
 
-from method.boxes import BoxCoding, decode, encode, whole_pixels
+from method.boxes import BoxCoding, decode, encode, paired_iou, whole_pixels
 
 ORACLE = BoxCoder((10.0, 10.0, 5.0, 5.0))
 PLACES, SIDES = st.floats(-100, 700, width=32), st.floats(1, 600, width=32)
@@ -84,3 +84,10 @@ def test_boxes_of_a_batch_are_coded_like_single_ones():
 def test_whole_pixels_are_cut_not_rounded_and_leave_a_side():
     boxes = torch.tensor([[1.9, 2.2, 7.9, 9.99], [3.1, 3.1, 3.8, 3.9]])
     assert whole_pixels(boxes).tolist() == [[1, 2, 7, 9], [3, 3, 4, 4]]
+
+
+def test_iou_pair_by_pair_is_the_diagonal_of_torchvision_s():
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand((2, 50, 2), generator=generator) * 40
+    one, other = torch.cat([corners, corners + 1 + 30 * torch.rand((2, 50, 2))], dim=2)
+    torch.testing.assert_close(paired_iou(one, other), box_iou(one, other).diagonal())

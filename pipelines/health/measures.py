@@ -1,0 +1,242 @@
+"""What tells a healthy training from a broken one, measured on the network and its detections.
+
+Each figure stands beside that of a trivial predictor: the anchors as they are, the commonest class,
+the classes' shares. A network that does not beat it has not learned that part of its task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torch import Tensor
+
+from method.detector import Detector, Positives, TrainableDetector
+from pipelines.data.prepared import PreparedSplit
+from pipelines.steps import to_batch
+
+SAMPLE = 64
+"""Images of a split that are looked at, at most."""
+LADDER = tuple(round(0.05 * step, 2) for step in range(2, 20))
+"""IoU thresholds from 0.1 to 0.95."""
+LATE = 2 / 3
+"""Where the last part of a training begins, as a share of its steps."""
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations inside a network."""
+
+    features: tuple[float, ...]
+    """Of the map under each head."""
+    logits: float
+    offsets: float
+    """Of the coded boxes."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the positive anchors of some images are predicted, each beside a trivial predictor."""
+
+    positives: int
+    iou: float
+    """Mean overlap of the predicted box with its object."""
+    iou_of_anchors: float
+    """The same of the anchors as they are."""
+    box_loss: float
+    """The detector's own localisation loss, mean over the positives."""
+    box_loss_of_anchors: float
+    """The same of the anchors as they are: coded offsets of no change."""
+    class_loss: float
+    """Cross-entropy of the class scores there, made to add up to 1 over the classes; nats."""
+    class_loss_of_shares: float
+    """The same of the classes' shares among the training positives."""
+    accuracy: float
+    """Share of the positives whose class has the highest score."""
+    commonest: float
+    """Share of the class that is commonest in training: the accuracy of always guessing it."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """All of it, of one run; None where a part is out of reach."""
+
+    start: Spread | None
+    """With the first weights, and batch norms that see the batch."""
+    end: Spread | None
+    training: Fit | None
+    test: Fit | None
+    images: int
+    """Training images behind `training_AP` and `training_AP50`."""
+    training_AP: float | None  # noqa: N815
+    training_AP50: float | None  # noqa: N815
+    test_AP: float | None  # noqa: N815
+    test_AP50: float | None  # noqa: N815
+    ladder: dict[str, float | None]
+    """AP on the test images at each IoU threshold alone, percent."""
+    max_detections: int
+    """Most that are kept an image."""
+    at_cap: float
+    """Share of the test images that have so many."""
+    lowest_kept: float | None
+    """Median over these of the lowest score that was kept."""
+    late_gain: float | None
+    """Points of validation AP gained over the last third of the steps."""
+    late_drop: float | None
+    """Share of the training loss's whole fall that came meanwhile."""
+
+
+def spread(detector: Detector, images: Tensor, *, fresh: bool) -> Spread | None:
+    """Standard deviations in a detector, which stays as it is.
+
+    Args:
+        detector: on the device of the images.
+        images: B×3×S×S `uint8`.
+        fresh: whether its batch norms know no statistics yet, so that a copy takes the batch's.
+    """
+    if fresh:
+        detector = copy.deepcopy(detector)
+    training = detector.training
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        found = detector.train(fresh).activations(images)
+    detector.train(training)
+    if found is None:
+        return None
+    return Spread(
+        features=tuple(_deviation(tap) for tap in found.features),
+        logits=_deviation(found.logits),
+        offsets=_deviation(found.offsets),
+    )
+
+
+def _deviation(values: Tensor) -> float:
+    return round(values.float().std().item(), 4)
+
+
+def positives_of(
+    detector: TrainableDetector[Any], split: PreparedSplit, device: torch.device
+) -> Positives | None:
+    """The positive anchors of a split's first images; None where there are none, or no way."""
+    detector.eval()
+    matcher = detector if device.type == "cpu" else copy.deepcopy(detector).cpu()
+    parts = []
+    for start in range(0, min(SAMPLE, len(split.images)), BATCH):
+        numbers = range(start, min(start + BATCH, SAMPLE, len(split.images)))
+        matches = [
+            matcher.match(torch.from_numpy(split.boxes(i)), torch.from_numpy(split.labels(i)))
+            for i in numbers
+        ]
+        batch = to_batch(split.images[start : numbers.stop], device)
+        part = detector.positives(batch, [match.to(device) for match in matches])
+        if part is None:
+            return None
+        parts.append(part)
+    joined = Positives(
+        **{name: torch.cat([vars(part)[name].cpu() for part in parts]) for name in vars(parts[0])}
+    )
+    return joined if len(joined.labels) else None
+
+
+def fit(positives: Positives, training: Positives) -> Fit:
+    """Figures of some positives.
+
+    Args:
+        positives: to be judged.
+        training: those whose classes a trivial predictor knows.
+    """
+    classes = positives.scores.shape[1]
+    shares = torch.bincount(training.labels - 1, minlength=classes) / len(training.labels)
+    own = positives.labels - 1
+    scores = positives.scores.clamp(min=1e-12)
+    probability = (scores / scores.sum(dim=1, keepdim=True)).gather(1, own[:, None])
+    figures = {
+        "iou": positives.iou,
+        "iou_of_anchors": positives.anchor_iou,
+        "box_loss": positives.loss,
+        "box_loss_of_anchors": positives.anchor_loss,
+        "class_loss": -probability.log(),
+        "class_loss_of_shares": -shares.clamp(min=1e-12)[own].log(),
+        "accuracy": (scores.argmax(dim=1) == own).float(),
+        "commonest": (own == shares.argmax()).float(),
+    }
+    means = {name: round(values.mean().item(), 4) for name, values in figures.items()}
+    return Fit(positives=len(own), **means)
+
+
+def ladder(
+    split: PreparedSplit, detections: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """AP at each IoU threshold of `LADDER` alone, by pycocotools, percent."""
+    if not detections:
+        return {f"{threshold:.2f}": 0.0 for threshold in LADDER}
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = split.coco.to_coco()
+        truth.createIndex()
+        evaluation = COCOeval(truth, truth.loadRes([dict(d) for d in detections]), "bbox")
+        evaluation.params.iouThrs = np.array(LADDER)
+        evaluation.params.areaRng = evaluation.params.areaRng[:1]
+        evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
+        evaluation.params.maxDets = [1, 10, 100]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"][:, :, :, 0, -1]
+    steps = {}
+    for threshold, values in zip(LADDER, precision, strict=True):
+        known = values[values > -1]
+        steps[f"{threshold:.2f}"] = round(100 * float(known.mean()), 3) if known.size else None
+    return steps
+
+
+def at_cap(
+    split: PreparedSplit, detections: Sequence[Mapping[str, Any]], cap: int
+) -> tuple[float, float | None]:
+    """Share of the images with `cap` detections, and the median of the lowest scores there."""
+    found = pd.DataFrame(
+        [(d["image_id"], d["score"]) for d in detections], columns=["image", "score"]
+    )
+    by_image = found.groupby("image")["score"].agg(["size", "min"])
+    full = by_image[by_image["size"] >= cap]
+    lowest = round(float(full["min"].median()), 4) if len(full) else None
+    return round(len(full) / len(split.images), 4), lowest
+
+
+def late_change(history: Sequence[Mapping[str, float]]) -> tuple[float | None, float | None]:
+    """What the last third of a training brought.
+
+    Returns:
+        Points of validation AP, and the share of the loss's whole fall that came in it (a third if
+        it fell evenly); None where it was not measured.
+    """
+    rows = pd.DataFrame(history)
+    validated = _around_the_last_third(rows, "validation_AP", window=1)
+    logged = _around_the_last_third(rows, "loss", window=3)
+    gain = round(validated[2] - validated[1], 4) if validated else None
+    if logged is None or logged[0] <= logged[2]:
+        return gain, None
+    first, before, last = logged
+    return gain, round((before - last) / (first - last), 4)
+
+
+def _around_the_last_third(
+    rows: pd.DataFrame, name: str, window: int
+) -> tuple[float, float, float] | None:
+    """The first value logged; means of `window` before the last third, and at the end."""
+    if name not in rows:
+        return None
+    curve = rows.dropna(subset=[name])
+    early = curve[curve["step"] <= LATE * curve["step"].max()]
+    if early.empty:
+        return None
+    before, last = early[name].tail(window).mean(), curve[name].tail(window).mean()
+    return float(curve[name].iloc[0]), float(before), float(last)
