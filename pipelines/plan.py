@@ -53,6 +53,7 @@ def _check_profile(profile: Any, where: str) -> None:
     for part in ("settings", "overrides", "runs"):
         _mapping(parts.setdefault(part, {}), f"{where}: {part}")
     _check_detectors(parts.setdefault("detectors", {}), where)
+    parts["notice"] = " ".join(str(parts.get("notice") or "").split())
     for row, changes in parts["overrides"].items():
         _mapping(changes or {}, f"{where}: override of {row}")
     known: set[str] = set()

@@ -44,6 +44,8 @@ class Study:
     """Run name to specification, trained or not."""
     ledger: pd.DataFrame
     folder: Path
+    notice: str = ""
+    """What a reader must know before any number of the study."""
 
     @classmethod
     def open(cls, profile: str, results: Path | None = None) -> Study:
@@ -58,7 +60,8 @@ class Study:
         if not (folder / "ledger.csv").exists():
             raise UserError(f"{profile}/ledger.csv is missing: run `dvc repro` first")
         ledger = pd.read_csv(folder / "ledger.csv")
-        return cls(profile, settings, study(parameters, profile), ledger, folder)
+        notice = parameters["profiles"][profile]["notice"]
+        return cls(profile, settings, study(parameters, profile), ledger, folder, notice)
 
     @property
     def spec(self) -> RunSpec:

@@ -31,7 +31,9 @@ from pipelines.queries import Study, class_columns, trained_table
 from pipelines.runtime import REPOSITORY
 from pipelines.spec import DetectorName
 
-SSD_TABLES = ("table3", "table5", "table6", "table7", "table8", "augmentation", "released")
+SSD_TABLES = (
+    "table3", "table5", "table6", "table7", "table8", "augmentation", "released", "heads",
+)  # fmt: skip
 LAPNET_TABLES = ("table1", "table2a", "table2b", "table3")
 SLIP = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
 SPEED = "One image at a time at 512×512"
@@ -171,10 +173,11 @@ def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> No
     timed = study.folder / "speed.csv"
     if timed.exists():
         write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
-    remark = explain_departures(Paper.SSD)
+    remark = f"{study.notice} {explain_departures(Paper.SSD)}".strip()
     for name in SSD_TABLES:
-        table = trained_table(Paper.SSD, paper[name], study)
-        write_table(folder, name, table, paper[name]["caption"], remark)
+        if any(study.row_spec(row["row"]) for row in paper[name]["rows"].values()):
+            table = trained_table(Paper.SSD, paper[name], study)
+            write_table(folder, name, table, paper[name]["caption"], remark)
     write_table(folder, "convergence", convergence(study), CONVERGENCE)
     write_table(folder, "balance", balance(study), BALANCE)
     write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)

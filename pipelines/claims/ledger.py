@@ -105,14 +105,9 @@ def write_claims(table: pd.DataFrame, study: Study) -> None:
 
 def write_text(table: pd.DataFrame, study: Study) -> str:
     """The ledger in Markdown: verdicts counted, the rules, then every claim by paper and place."""
-    parts = []
-    if study.profile == "quick":
-        parts.append(
-            "These verdicts judge the machinery, not the papers: `quick` is minutes of training "
-            "on drawn scenes.\n"
-        )
-    parts += [
+    parts = [
         f"# The papers' claims, answered by `{study.profile}`\n",
+        *([f"**{study.notice}**\n"] if study.notice else []),
         _count(table),
         _warn(table),
         RULES,

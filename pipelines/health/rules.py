@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.health.measures import Fit, Health
+from pipelines.health.measures import Health
 
 LARGE_START = 4.0
 """Standard deviation of first logits or coded offsets from which on a training rarely recovers."""
 IOU_GAIN = 0.05
 """What the predicted boxes of positives must gain on the anchors."""
+DEAD = 1e-3
+"""Standard deviation of a feature map in which nothing happens."""
 ACCURACY_GAIN = 0.02
 """What the classes of positives must gain on the commonest one."""
 BY_HEART = 35.0
@@ -58,6 +60,17 @@ def _large_start(health: Health) -> Complaint | None:
     )
 
 
+def _dead(health: Health) -> Complaint | None:
+    if health.end is None or min(health.end.features) >= DEAD:
+        return None
+    dead = [number for number, value in enumerate(health.end.features, 1) if value < DEAD]
+    return Complaint(
+        "feature maps are dead",
+        f"nothing differs under head {', '.join(map(str, dead))} of {len(health.end.features)}",
+        "a smaller learning_rate or a longer warmup",
+    )
+
+
 def _boxes(health: Health) -> Complaint | None:
     fit = health.test
     if fit is None or fit.iou >= fit.iou_of_anchors + IOU_GAIN:
@@ -70,19 +83,19 @@ def _boxes(health: Health) -> Complaint | None:
 
 
 def _classes(health: Health) -> Complaint | None:
-    fit = health.test
-    if fit is None or not _several_classes(fit) or fit.accuracy >= fit.commonest + ACCURACY_GAIN:
+    known, unknown = health.training, health.test
+    if known is None or unknown is None or known.commonest == 1:
+        return None
+    learned = known.class_loss < known.class_loss_of_shares
+    if learned and unknown.accuracy >= unknown.commonest + ACCURACY_GAIN:
         return None
     return Complaint(
         "the classes are no better than always the commonest",
-        f"{fit.accuracy:.0%} of the objects' classes are right, {fit.commonest:.0%} are the "
-        "commonest",
+        f"{unknown.accuracy:.0%} of the test objects' classes are right, {unknown.commonest:.0%} "
+        f"are the commonest; loss on training objects {known.class_loss:.2f}, of the classes' "
+        f"shares {known.class_loss_of_shares:.2f}",
         "look at the labels (pipelines.inspect), set class_weights, or more iterations",
     )
-
-
-def _several_classes(fit: Fit) -> bool:
-    return fit.commonest < 1
 
 
 def _by_heart(health: Health) -> Complaint | None:
@@ -134,5 +147,5 @@ def _nothing(health: Health) -> Complaint | None:
 
 
 CHECKS: tuple[Callable[[Health], Complaint | None], ...] = (
-    _large_start, _nothing, _boxes, _classes, _by_heart, _cut_off, _not_flat,
+    _large_start, _dead, _nothing, _boxes, _classes, _by_heart, _cut_off, _not_flat,
 )  # fmt: skip

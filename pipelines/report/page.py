@@ -17,6 +17,7 @@ from pipelines.figures.figure3 import BUILT_IN
 from pipelines.queries import Study
 from pipelines.report.embed import file_uri
 from pipelines.report.gallery import Gallery, study_gallery
+from pipelines.report.health import health_section
 from pipelines.report.plots import (
     learning_curves,
     precision_recall,
@@ -109,6 +110,8 @@ def render(
             numbered=(study.folder / "tables" / "deviations.csv").exists(),
             curves=learning_curves(study, papers),
             precision=precision_recall(study, chosen),
+            health=health_section(study, chosen),
+            notice=study.notice,
             speed=speed_against_accuracy(study, label_rows("table3", papers)),
             sizes=_stored(folders, SIZES),
             mechanisms=_stored(folders, MECHANISMS),

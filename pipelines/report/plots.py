@@ -154,7 +154,7 @@ def _curves(
     def draw(axes: Axes) -> None:
         for key in legend:
             for frame in lines[key.label]:
-                axes.plot(frame.iloc[:, 0], frame.iloc[:, 1], **_look(key))
+                axes.plot(frame.iloc[:, 0], frame.iloc[:, 1], **look(key))
         axes.set(xlabel="step", ylabel=title)
         if logarithmic:
             axes.set_yscale("log")
@@ -169,7 +169,7 @@ def _curves(
         for key in legend
         if (own := [frame for frame in lines[key.label] if len(frame)])
     ]
-    return _panel(title, draw, f"{short} at the end: {', '.join(ends)}")
+    return draw_panel(title, draw, f"{short} at the end: {', '.join(ends)}")
 
 
 def _class_panel(name: str, legend: Sequence[Key], curves: Mapping[str, Any]) -> Panel:
@@ -178,11 +178,11 @@ def _class_panel(name: str, legend: Sequence[Key], curves: Mapping[str, Any]) ->
             precision = curves[key.label]
             if precision is not None:
                 reached = precision > 0
-                axes.plot(RECALLS[reached], precision[reached], **_look(key))
+                axes.plot(RECALLS[reached], precision[reached], **look(key))
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
 
     areas = [f"{label} {100 * c.mean():.1f}" for label, c in curves.items() if c is not None]
-    return _panel(name, draw, f"AP at 0.50: {', '.join(areas)}")
+    return draw_panel(name, draw, f"AP at 0.50: {', '.join(areas)}")
 
 
 def _curve_at_half(records: pd.DataFrame, name: str) -> Any:
@@ -190,12 +190,14 @@ def _curve_at_half(records: pd.DataFrame, name: str) -> Any:
     return curves[0][0] if curves else None
 
 
-def _look(key: Key) -> dict[str, Any]:
+def look(key: Key) -> dict[str, Any]:
+    """A line's look, as matplotlib's keywords."""
     style = (0, tuple(key.dashes)) if key.dashes else "solid"
     return {"color": key.colour, "linestyle": style, "linewidth": 1.4}
 
 
-def _panel(title: str, draw: Callable[[Axes], None], words: str) -> Panel:
+def draw_panel(title: str, draw: Callable[[Axes], None], words: str) -> Panel:
+    """One panel, of what `draw` puts on its axes."""
     with styled():
         figure = Figure(figsize=_PANEL, layout="constrained")
         axes = figure.subplots()

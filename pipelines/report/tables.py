@@ -17,7 +17,7 @@ from pipelines.report.runs import RunEntry
 
 ORDER = (
     "table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8",
-    "augmentation", "released", "convergence", "balance", "correlation",
+    "augmentation", "heads", "released", "convergence", "balance", "correlation",
 )  # fmt: skip
 """The scale-aware SSD's, as the page shows them."""
 TITLES = {Paper.SSD: "Scale-aware SSD", Paper.LAPNET: "LapNet", None: "Both papers"}
@@ -25,7 +25,11 @@ DEPARTURES = "differs from the paper in"
 STAGES = {"table4": "speed"}
 """The stage that measures a table; the others follow from runs or from the networks."""
 _PRINTED = re.compile(r"(?P<what>.*), paper(?P<note> \(.*\))?")
-_NAMES = {"released": "Released code", "balance": "Balance of the minibatch"}
+_NAMES = {
+    "heads": "First weights of the heads",
+    "released": "Released code",
+    "balance": "Balance of the minibatch",
+}
 _KINDS = {"paper": "paper", "here": "ours"}
 _WIDE = 24
 """Letters from which on a cell is a sentence, which may take several lines."""

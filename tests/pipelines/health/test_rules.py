@@ -82,7 +82,9 @@ def test_a_learning_rate_a_hundred_times_too_small(data):
 
 def test_a_learning_rate_a_hundred_times_too_large(data):
     health = trained_health(replace(SOUND, learning_rate=SOUND.learning_rate * 100), *data)
-    assert "it finds next to nothing" in rules_broken(health)
+    assert rules_broken(health) >= {
+        "feature maps are dead", "the classes are no better than always the commonest",
+    }  # fmt: skip
 
 
 def test_a_few_images_are_known_by_heart(data):

@@ -1,0 +1,162 @@
+"""Is each row where it is expected? `python -m pipelines.expected PROFILE`.
+
+Compares every run in the ledger with the range that params.yaml expects of its row, names what lies
+outside, and then ends with exit code 1. With `--seeds N` it trains N seeds of every row instead, beside the study, and
+prints the ranges to expect: the mean, and on either side four times the spread between seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import UserError, run_cli
+from pipelines.ledger import is_run_of, ledger_row
+from pipelines.plan import RESULTS, read_parameters, split_name, study
+from pipelines.runtime import REPOSITORY
+from pipelines.spec import RunSpec
+from pipelines.statistics import pooled_spread
+
+METRIC = "AP50"
+SPREADS = 4
+"""Times the spread between seeds, on either side of the mean."""
+LEAST = 1.0
+"""Points that a range has on either side at least: last bits differ between processors."""
+SCRATCH = REPOSITORY / ".checkpoints" / "expected"
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One run beside its range."""
+
+    run: str
+    found: float
+    expected: Range
+
+    @property
+    def inside(self) -> bool:
+        low, high = self.expected
+        return low <= self.found <= high
+
+
+def expected_ranges(parameters: Mapping[str, Any], profile: str) -> dict[str, Range]:
+    """Row to the AP50 that params.yaml expects of it.
+
+    Raises:
+        UserError: something there is no range.
+    """
+    ranges = {}
+    for row, figures in (parameters["profiles"][profile].get("expected") or {}).items():
+        try:
+            low, high = (float(value) for value in figures[METRIC])
+        except (TypeError, ValueError, KeyError):
+            raise UserError(
+                f"params.yaml: profile {profile}: expected: {row} must be {{{METRIC}: [low, high]}}"
+            ) from None
+        ranges[row] = (low, high)
+    return ranges
+
+
+def compare(ledger: pd.DataFrame, ranges: Mapping[str, Range]) -> list[Comparison]:
+    """Every run of the ledger beside its row's range.
+
+    Raises:
+        UserError: a row has no range: then nothing would be compared.
+    """
+    if missing := sorted(set(ledger["row"]) - ranges.keys()):
+        raise UserError(f"params.yaml: nothing is expected of {', '.join(missing)}")
+    return [
+        Comparison(run, found, ranges[row])
+        for run, row, found in zip(ledger["run"], ledger["row"], ledger[METRIC], strict=True)
+    ]
+
+
+def propose(figures: Mapping[str, Sequence[float]]) -> dict[str, Range]:
+    """A range for each row from its seeds' figures.
+
+    The spread is a row's own or, if that is larger, the one pooled over all rows: three seeds know
+    little of it.
+    """
+    pooled = pooled_spread([list(own) for own in figures.values()])
+    ranges = {}
+    for row, own in figures.items():
+        values = pd.Series(own, dtype=float)
+        # Rows that find nothing vary by nothing, and would narrow the others' spread
+        spread = max(values.std(ddof=1), pooled.deviation if pooled and values.mean() > 1 else 0)
+        reach = max(SPREADS * float(spread), LEAST)
+        mean = float(values.mean())
+        ranges[row] = (round(max(mean - reach, 0), 1), round(min(mean + reach, 100), 1))
+    return ranges
+
+
+def train_seeds(specs: Mapping[str, RunSpec], seeds: int, jobs: int) -> dict[str, list[float]]:
+    """AP50 of so many seeds of each row, trained in a folder beside the study's."""
+    rows = {split_name(name)[0]: spec for name, spec in specs.items() if name.endswith("-s0")}
+    runs = {
+        f"{row}-s{seed}": replace(spec, seed=seed, init=spec.init.replace("-s0/", f"-s{seed}/"))
+        if spec.iterations == 0
+        else replace(spec, seed=seed)
+        for seed in range(seeds)
+        for row, spec in rows.items()
+    }
+    with ThreadPoolExecutor(jobs) as pool:
+        found = dict(zip(runs, pool.map(_trained_figure, runs, runs.values()), strict=True))
+    return {row: [found[f"{row}-s{seed}"] for seed in range(seeds)] for row in rows}
+
+
+def _trained_figure(name: str, spec: RunSpec) -> float:
+    folder = SCRATCH / name
+    if not is_run_of(folder, spec):
+        SCRATCH.mkdir(parents=True, exist_ok=True)
+        path = SCRATCH / f"{name}.json"
+        path.write_text(json.dumps(spec.changes()))
+        command = [sys.executable, "-m", "pipelines.train", str(path), str(folder)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise UserError(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
+        print(f"{name} is trained", file=sys.stderr, flush=True)
+    return float(ledger_row(folder)[METRIC])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("profile", nargs="?", default="quick", help="of params.yaml (%(default)s)")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="train N seeds a row and print ranges to expect"
+    )
+    arguments = parser.parse_args()
+    parameters, profile = read_parameters(), arguments.profile
+    specs = study(parameters, profile)
+    if arguments.seeds is not None:
+        if arguments.seeds < 3:
+            raise UserError(f"--seeds must be 3 or more to know a spread, not {arguments.seeds}")
+        figures = train_seeds(specs, arguments.seeds, len(os.sched_getaffinity(0)))
+        for row, (low, high) in propose(figures).items():
+            print(f"{row}: {{{METRIC}: [{low:g}, {high:g}]}}")
+        return
+    path = RESULTS / profile / "ledger.csv"
+    if not path.exists():
+        raise UserError(f"{profile}/ledger.csv is missing: run `dvc repro` first")
+    compared = compare(pd.read_csv(path), expected_ranges(parameters, profile))
+    outside = [one for one in compared if not one.inside]
+    for one in outside:
+        low, high = one.expected
+        print(f"{one.run}: {METRIC} {one.found:.1f} is outside {low:g} to {high:g}")
+    print(f"{len(compared) - len(outside)} of {len(compared)} runs are where they are expected")
+    if outside:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_cli(main)
