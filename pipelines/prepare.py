@@ -9,16 +9,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import re
 import shlex
 from pathlib import Path
 
 from filelock import FileLock
 
+from pipelines.data.fingerprint import state_digest
 from pipelines.data.folder_swap import write_whole
 from pipelines.data.prepared import prepare
-from pipelines.data.registry import DatasetSpec, open_dataset
+from pipelines.data.registry import NAMES, DatasetSpec, open_dataset
 from pipelines.errors import note, run_cli
 from pipelines.inspect.suspicions import summary_lines
 from pipelines.runtime import REPOSITORY
@@ -26,7 +25,7 @@ from pipelines.runtime import REPOSITORY
 
 def prepared_folder(dataset: str, input_size: int) -> Path:
     """Where a data set lies once it is prepared; a path gets a name that its text determines."""
-    if _is_name(dataset):
+    if dataset in NAMES:
         name = dataset
     else:
         name = f"own-{hashlib.sha256(dataset.encode()).hexdigest()[:8]}"
@@ -51,7 +50,7 @@ def ensure_prepared(dataset: str, input_size: int, *, drop_broken: bool = False)
     folder = prepared_folder(dataset, input_size)
     folder.parent.mkdir(exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.wait")):
-        if _is_name(dataset):
+        if dataset in NAMES:
             if not (folder / "manifest.json").exists():
                 prepare(
                     open_dataset(DatasetSpec(dataset, drop_broken=drop_broken)), folder, input_size
@@ -65,7 +64,7 @@ def _prepare_own(dataset: str, folder: Path, input_size: int, drop_broken: bool)
     record = folder.with_name(f".{folder.name}.json")
     before = json.loads(record.read_text()) if record.exists() else {}
     dropping = drop_broken or before.get("drop_broken", False)
-    state = {"files": _digest_of_files(Path(dataset).expanduser()), "drop_broken": dropping}
+    state = {"files": state_digest(Path(dataset).expanduser()), "drop_broken": dropping}
     ready = (folder / "manifest.json").exists()
     if ready and before == state:
         return
@@ -77,23 +76,6 @@ def _prepare_own(dataset: str, folder: Path, input_size: int, drop_broken: bool)
     note(f"to look at it: python -m pipelines.inspect {shlex.quote(dataset)}")
     prepare(sources, folder, input_size)
     write_whole(record, json.dumps(state))
-
-
-def _is_name(dataset: str) -> bool:
-    return re.fullmatch(r"[a-z0-9-]+", dataset) is not None
-
-
-def _digest_of_files(folder: Path) -> str:
-    """Of every file's name, size and time of change."""
-    digest = hashlib.sha256()
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(place, name)
-            status = path.stat() if path.exists() else path.lstat()
-            entry = f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0"
-            digest.update(entry.encode(errors="surrogateescape"))
-    return digest.hexdigest()
 
 
 def main() -> None:

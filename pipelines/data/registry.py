@@ -29,7 +29,7 @@ from pipelines.data.tiles import tiled
 from pipelines.errors import UserError, note
 from pipelines.fetch import fetch
 
-__all__ = ["AerialSpec", "DatasetSpec", "ScenesSpec", "open_dataset"]
+__all__ = ["NAMES", "AerialSpec", "DatasetSpec", "ScenesSpec", "open_dataset", "own_folder"]
 
 FOLDERS = {
     "laboro-mosaics": "laboro_tomato",
@@ -59,13 +59,21 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
         if spec.name != "laboro-mosaics":
             return dict(singles)
         return {name: _mosaic(name, single, spec, report) for name, single in singles.items()}
-    folder = Path(spec.name).expanduser()
+    return dict(open_folder(own_folder(spec.name), spec, report))
+
+
+def own_folder(path: str) -> Path:
+    """The folder of one's own that is meant by what is none of the NAMES.
+
+    Raises UserError if it is not there.
+    """
+    folder = Path(path).expanduser()
     if folder.is_dir():
-        return dict(open_folder(folder, spec, report))
-    if len(folder.parts) > 1 or spec.name.startswith((".", "~")):
+        return folder
+    if len(folder.parts) > 1 or path.startswith((".", "~")):
         raise UserError(f"{folder}: no such data set folder; correct the path")
     raise UserError(
-        f"unknown data set {spec.name!r}; give one of {', '.join(NAMES)}, or the path of a folder "
+        f"unknown data set {path!r}; give one of {', '.join(NAMES)}, or the path of a folder "
         f"in the form of {FORMS}"
     )
 

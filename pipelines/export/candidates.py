@@ -6,6 +6,10 @@ suppression, not before it.
 
 from __future__ import annotations
 
+import copy
+import sys
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -60,6 +64,19 @@ class LapNetCandidates(nn.Module):
         boxes = decode(chosen, anchors, BoxCoding.SSD)
         labels = grids // config.anchors_a_class + 1
         return _inside(boxes, config.input_size, config.selection), best, labels
+
+
+def candidates_of(detector: SSD | LapNet) -> nn.Module:
+    """The module of a detector, on its own weights."""
+    return SSDCandidates(detector) if isinstance(detector, SSD) else LapNetCandidates(detector)
+
+
+def all_candidates_of(detector: SSD | LapNet) -> nn.Module:
+    """The same with every class of every anchor, not the best so many."""
+    wider, selection = copy.copy(detector), detector.config.selection
+    every = replace(selection, candidates=sys.maxsize)
+    wider.config = replace(detector.config, selection=every)
+    return candidates_of(wider)
 
 
 def _network_input(image: Tensor) -> Tensor:

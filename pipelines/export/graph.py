@@ -17,12 +17,14 @@ from method.lapnet.detector import LapNet
 from method.ssd import SSD
 from pipelines.data.records import Category
 from pipelines.errors import UserError
-from pipelines.export.candidates import LapNetCandidates, SSDCandidates
+from pipelines.export.candidates import candidates_of
 
 OPSET = 18
 OPSETS = range(17, 24)
 INPUT = "image: uint8, 1 x {size} x {size} x 3 (NHWC), RGB; normalised inside"
 OUTPUTS = ("boxes", "scores", "labels")
+CANDIDATES = tuple(f"candidate_{name}" for name in OUTPUTS)
+"""What enters suppression, inside the graph."""
 OUTPUT_MEANING = (
     "boxes: float32 K x 4, x1 y1 x2 y2 in input pixels; scores: float32 K, best first; "
     "labels: int64 K, 1 for the first of the categories"
@@ -72,13 +74,12 @@ def export_graph(detector: Detector, opset: int = OPSET) -> onnx.ModelProto:
             "SSDs and LapNet; a rival has an exporter of its own library"
         )
     config = detector.config
-    module = SSDCandidates(detector) if isinstance(detector, SSD) else LapNetCandidates(detector)
-    network = _trace(module.eval(), config.input_size, opset)
+    network = _trace(candidates_of(detector).eval(), config.input_size, opset)
     candidates = network.graph.output[1].type.tensor_type.shape.dim[0].dim_value
     joined = onnx.compose.merge_models(
         network,
         suppression_graph(candidates, config.classes, config.selection, opset, network.ir_version),
-        [(f"candidate_{name}", f"candidate_{name}") for name in OUTPUTS],
+        [(name, name) for name in CANDIDATES],
         name="detector",
     )
     del joined.opset_import[1:]  # one for each part
@@ -106,6 +107,15 @@ def suppression_graph(
         floor=selection.score_floor,
     )
     return onnx.parser.parse_model(text)
+
+
+def with_candidates(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of the same graph whose outputs are the candidates, not what suppression leaves."""
+    opened = onnx.ModelProto()
+    opened.CopyFrom(model)
+    del opened.graph.output[:]
+    opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in CANDIDATES)
+    return opened
 
 
 def add_metadata(
@@ -145,7 +155,7 @@ def _trace(module: nn.Module, size: int, opset: int) -> onnx.ModelProto:
             verbose=False,
             opset_version=opset,
             input_names=["image"],
-            output_names=[f"candidate_{name}" for name in OUTPUTS],
+            output_names=list(CANDIDATES),
         )
     assert program is not None
     model = program.model_proto

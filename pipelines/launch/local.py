@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,6 +20,8 @@ from pipelines.errors import UserError
 from pipelines.launch.progress import POLL_SECONDS, Progress
 
 DVC = (sys.executable, "-m", "dvc")
+ALWAYS = "always changed"
+"""DVC's reason to run a stage that is declared to be run always."""
 LINES_SHOWN = 15
 """Of the log of a run that failed."""
 
@@ -61,12 +64,26 @@ class Launcher:
         self._stopped = False
 
     def stale(self) -> set[str]:
-        """Names of the stages that are not up to date."""
+        """Names of the stages that are not up to date; to be run always is no reason by itself."""
+        return {name for name, changes in self._status().items() if changes != [ALWAYS]}
+
+    def refresh(self) -> None:
+        """Run what is run always, so that `stale` knows what follows from it.
+
+        Raises:
+            UserError: a stage failed.
+        """
+        always = [name for name, changes in self._status().items() if ALWAYS in changes]
+        if always:
+            self.repro(*always)
+
+    def _status(self) -> dict[str, list[Any]]:
+        """Name of each stage that DVC would run to its reasons."""
         command = [*DVC, "status", "--json", self.pipeline]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UserError(f"dvc status failed: {done.stderr.strip()}")
-        return {name.rpartition(":")[2] for name in json.loads(done.stdout)}
+        return {name.rpartition(":")[2]: why for name, why in json.loads(done.stdout).items()}
 
     def repro(self, *stages: str) -> None:
         """Bring the named stages and no others up to date, or the whole pipeline if none is named.

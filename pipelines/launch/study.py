@@ -60,6 +60,7 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     specs = study(parameters, profile)
     launcher = Launcher(REPOSITORY, pipeline_file(profile))
     clones = None if where.on is Place.LOCAL else _clones(launcher, where)
+    launcher.refresh()
     if not launcher.stale():
         print(f"The study {profile} is up to date.")
         return

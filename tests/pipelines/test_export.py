@@ -1,8 +1,10 @@
 """Export: the file detects what PyTorch detects, says what it is, and no wrong one is left."""
 
+import copy
 import json
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -11,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from method.detection import Detections, Selection, suppress
 from method.detector import Detector
@@ -21,7 +24,7 @@ from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.detectors import build_detector
 from pipelines.errors import UserError
 from pipelines.export import __main__ as command
-from pipelines.export.check import compare, compare_detections
+from pipelines.export.check import Agreement, compare, compare_candidates, compare_detections
 from pipelines.export.graph import add_metadata, export_graph, suppression_graph
 from pipelines.export.int8 import choose_calibration, quantise
 from pipelines.export.onnx_detector import OnnxDetector
@@ -83,12 +86,62 @@ def exported():
 @pytest.mark.parametrize("kind", SPECS)
 def test_the_file_detects_what_pytorch_detects(exported, kind):
     detector, model = exported(kind)
-    selection = detector.config.selection
-    agreement = compare(detector, OnnxDetector(model.SerializeToString()), IMAGES, selection)
-    assert agreement.detections > 20
-    assert agreement.alone == 0
-    assert agreement.box_pixels < 0.01
-    assert agreement.score < 1e-4
+    comparison = compare(detector, model, IMAGES)
+    assert comparison.fault is None
+    assert comparison.detections.pairs > 20
+    for agreement in (comparison.candidates, comparison.detections):
+        assert agreement.box_pixels < 0.01
+        assert agreement.score < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["custom", "lapnet"])
+def test_all_candidates_are_compared(exported, kind):
+    detector, model = exported(kind)
+    (scores,) = [v for v in model.graph.value_info if v.name == "candidate_scores"]
+    count = scores.type.tensor_type.shape.dim[0].dim_value
+    assert compare(detector, model, IMAGES).candidates.pairs == count * len(IMAGES)
+
+
+def without_detections(model):
+    """The same with a score floor of 1, which no score exceeds."""
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    floor = next(value for value in other.graph.initializer if value.name == "floor")
+    floor.CopyFrom(onnx.numpy_helper.from_array(np.array([1], np.float32), "floor"))
+    return other
+
+
+def tampered(model, name, factor=2):
+    """With other weights of this name."""
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    (tensor,) = [tensor for tensor in other.graph.initializer if tensor.name == name]
+    values = onnx.numpy_helper.to_array(tensor) * np.float32(factor)
+    tensor.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    return other
+
+
+@pytest.mark.parametrize("factor", [2, np.nan])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("custom", "detector.class_heads.0.weight"),
+        ("custom", "detector.box_heads.0.weight"),
+        ("lapnet", "detector.network.scores.4.bias"),
+        ("lapnet", "detector.network.offsets.4.weight"),
+    ],
+)
+def test_a_file_with_other_weights_is_told_though_neither_finds_anything(
+    exported, kind, name, factor
+):
+    detector, model = copy.copy(exported(kind)[0]), without_detections(exported(kind)[1])
+    selection = replace(detector.config.selection, score_floor=1)
+    detector.config = replace(detector.config, selection=selection)
+    right, wrong = (compare(detector, m, IMAGES) for m in (model, tampered(model, name, factor)))
+    assert right.detections == wrong.detections == Agreement(0, 0.0, 0.0, 0)
+    assert right.fault is None
+    assert wrong.fault is not None
+    assert "differs from PyTorch" in wrong.fault
 
 
 def test_the_file_says_what_goes_in_what_comes_out_and_by_which_rule(exported):
@@ -127,16 +180,8 @@ def test_suppression_is_the_one_of_pytorch(seed, above_floor, most):
         np.testing.assert_array_equal(values, expected.numpy())
 
 
-def raise_floor(model):
-    """To 1, which no score exceeds."""
-    floor = next(value for value in model.graph.initializer if value.name == "floor")
-    floor.CopyFrom(onnx.numpy_helper.from_array(np.array([1], np.float32), "floor"))
-
-
 def test_an_image_without_objects_has_no_detections(exported):
-    model = onnx.ModelProto()
-    model.CopyFrom(exported("custom")[1])
-    raise_floor(model)
+    model = without_detections(exported("custom")[1])
     found = OnnxDetector(model.SerializeToString()).detect(torch.zeros(1, 3, SIZE, SIZE).byte())[0]
     assert (found.boxes.shape, found.scores.shape, found.labels.shape) == ((0, 4), (0,), (0,))
 
@@ -175,6 +220,13 @@ def test_a_detection_on_the_verge_of_a_limit_may_be_missing():
     assert compare_detections(one, other, Selection()).alone == 2
     assert compare_detections(one, other, Selection(most=2)).alone == 0
     assert compare_detections(one, other, Selection(score_floor=0.4995)).alone == 0
+
+
+def test_what_rounding_parts_is_the_same():
+    one, other = detections((5, 0.9, 1)), detections((6, 0.9, 1))
+    for compare_them in (compare_candidates, compare_detections):
+        assert compare_them(one, other, Selection()).alone > 0
+        assert compare_them(one, other, Selection(whole_pixels=True)).alone == 0
 
 
 def test_a_rival_is_refused():
@@ -230,7 +282,9 @@ def test_one_file_is_written_and_what_was_checked_is_said(command_line, tmp_path
     command_line("--out", "out/my model.onnx")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["my model.onnx"]
     said = capsys.readouterr().out
-    assert re.search(r"2 drawn scenes .*: \d+ detections agree, boxes within", said)
+    assert re.search(
+        r"on 2 drawn scenes .*\ncandidates: \d+ agree, .*\ndetections: \d+ agree, ", said
+    )
     assert OnnxDetector(tmp_path / "out" / "my model.onnx").categories == CATEGORIES
 
 
@@ -250,15 +304,98 @@ def test_int8_is_written_beside_and_its_cost_said(command_line, monkeypatch, tmp
 def test_a_file_that_detects_something_else_is_not_left(
     command_line, exported, monkeypatch, tmp_path, capsys
 ):
-    wrong = onnx.ModelProto()
-    wrong.CopyFrom(exported("custom")[1])
-    raise_floor(wrong)
+    wrong = without_detections(exported("custom")[1])
     monkeypatch.setattr(command, "export_graph", lambda detector, opset: wrong)
     with pytest.raises(SystemExit) as stop:
         command_line("--out", "out/model.onnx")
     assert stop.value.code == 1
     assert not list((tmp_path / "out").iterdir())
     assert "out/model.onnx is not written" in capsys.readouterr().err
+
+
+def every(*rows):
+    """All candidates of PyTorch, of `x, score, label`, best first."""
+    return detections(*sorted(rows, key=lambda row: -row[1]))
+
+
+KNOWN = every((5, 0.9, 1), (30, 0.5, 2), (50, 0.01, 1), (60, 0.01, 2), (70, 0.0, 1))
+
+
+@pytest.mark.parametrize(
+    ("found", "pairs", "alone"),
+    [
+        (detections((5, 0.9, 1), (30, 0.5, 2), (60, 0.01, 2)), 3, 0),
+        (detections((5, 0.9, 1), (30, 0.5, 2), (50, 0.01, 1), (60, 0.01, 2), (9, 0.0, 1)), 4, 0),
+        (detections((5.6, 0.9, 1), (30, 0.5, 2)), 1, 1),
+        (detections((5, 0.9, 2), (30, 0.5, 2)), 1, 1),
+        (detections((5, 0.9, 1), (30, 0.501, 2)), 1, 1),
+        (detections((5, 0.9, 1), (30, 0.5, 2), (50, 0.0101, 1)), 2, 1),
+        (detections((5, 0.9, 1), (50, 0.01, 1)), 1, 1),
+        (detections((5, 0.9, 1), (30, 0.5, 2), (50, 0.01, 1), (60, 0.01, 2), (70, 0.1, 1)), 4, 1),
+        (detections((5, 0.9, 1), (30, float("nan"), 2)), 1, 1),
+        (detections((5, 0.9, 1), (float("nan"), 0.5, 2)), 1, 1),
+    ],
+)
+def test_candidates_are_looked_up_with_box_score_class_and_order(found, pairs, alone):
+    agreement = compare_candidates(found, KNOWN, Selection())
+    assert (agreement.pairs, agreement.alone) == (pairs, alone)
+
+
+@pytest.fixture
+def first_weights(monkeypatch, tmp_path):
+    """Call `main` on the folder of a LapNet that has learned nothing."""
+    detector = build_detector(SPECS["lapnet"], 3, torch.from_numpy(IMAGES).permute(0, 3, 1, 2))
+    folder = tmp_path / "untrained"
+    folder.mkdir()
+    save_file(detector.state_dict(), folder / "model.safetensors")
+    names = {category.name: 1 for category in CATEGORIES}
+    record = {
+        "specification": SPECS["lapnet"].to_dict(),
+        "data": {"splits": {"train": {"boxes_per_class": names}}},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["export", str(folder), "--images", "2"])
+    return command.main
+
+
+def test_a_detector_that_finds_nothing_is_exported_by_its_candidates(
+    first_weights, tmp_path, capsys
+):
+    first_weights()
+    said = capsys.readouterr().out
+    assert re.search(r"candidates: 2000 agree, .*; 0 stand alone\ndetections: 0 agree", said)
+    assert (tmp_path / "untrained.onnx").exists()
+
+
+def test_a_wrong_file_of_a_detector_that_finds_nothing_is_not_left(
+    first_weights, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(
+        command,
+        "export_graph",
+        lambda *arguments: tampered(export_graph(*arguments), "detector.network.scores.4.bias"),
+    )
+    with pytest.raises(SystemExit) as stop:
+        first_weights()
+    assert stop.value.code == 1
+    said = capsys.readouterr()
+    assert "detections: 0 agree, boxes within 0 px, scores within 0; 0 stand alone" in said.out
+    assert "untrained.onnx is not written: it differs from PyTorch by more than" in said.err
+    assert not (tmp_path / "untrained.onnx").exists()
+
+
+def test_a_check_that_compared_nothing_is_a_failure():
+    blind = calibrated(SPECS["original"])
+    with torch.no_grad():
+        for head in blind.class_heads:
+            head.weight.zero_()
+            head.bias.copy_(torch.tensor([50.0, 0, 0, 0]).repeat(len(head.bias) // 4))
+    model = export_graph(blind)
+    add_metadata(model, blind, CATEGORIES, {})
+    fault = compare(blind, model, IMAGES).fault
+    assert fault is not None
+    assert "no image has a candidate to compare" in fault
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,12 @@ def test_broken_boxes_are_left_out_on_request_and_stay_out(own, capsys):
     file.touch()
     prepare.ensure_prepared(str(own), 32)
     assert "dropped 1 broken boxes" in capsys.readouterr().err
+
+
+def test_a_folder_whose_path_reads_like_a_name_is_read_anew_too(own, monkeypatch):
+    monkeypatch.chdir(own.parent)
+    folder = prepare.ensure_prepared("own", 32)
+    file = own / "annotations" / "train.json"
+    file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
+    assert prepare.ensure_prepared("own", 32) == folder
+    assert load_prepared(folder, "train").boxes(0).tolist() == [[4.5, 4.5, 14.5, 14.5]]

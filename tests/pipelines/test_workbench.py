@@ -11,13 +11,14 @@ import pytest
 
 from pipelines.runtime import REPOSITORY
 from tests.pipelines.launch.toy import commit, git
+from tests.pipelines.test_prepare import write_coco
 
 METRICS = "results/workbench/metrics.json"
 SMALL = {"input_size": "128", "iterations": "2", "batch_size": "2"}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def copied(tmp_path_factory):
     """What git has or would take of the project, without its results, in a repository anew."""
     folder = tmp_path_factory.mktemp("workbench") / "project"
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -29,6 +30,13 @@ def project(tmp_path_factory):
     git(folder, "init", "-q")
     commit(folder)
     return folder
+
+
+@pytest.fixture
+def project(copied):
+    """The copy, without the changes that the last test named."""
+    git(copied, "checkout", "params.yaml")
+    return copied
 
 
 def exp_run(project, **changes):
@@ -57,6 +65,46 @@ def test_named_changes_are_those_of_the_run(project):
     figures = json.loads((project / METRICS).read_text())
     assert figures.keys() >= {"AP", "AP50", "AR100"}
     assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
+
+
+@pytest.mark.slow
+def test_a_change_of_what_the_profile_leaves_open_is_a_run_of_its_own(project):
+    for warmup in (1, 2):
+        code, said = exp_run(project, **SMALL, warmup=warmup)
+        assert code == 0, said
+        assert "AP50" in said
+        record = json.loads((project / "results/workbench/run/run.json").read_text())
+        assert record["specification"]["warmup"] == warmup
+
+
+@pytest.mark.slow
+def test_a_corrected_label_is_trained_on_and_an_untouched_folder_is_not_again(project, tmp_path):
+    write_coco(tmp_path / "own")
+    command = {"profile": "own", "dataset": str(tmp_path / "own"), "init": "none", **SMALL}
+
+    def trained():
+        code, said = exp_run(project, **command)
+        assert code == 0, said
+        return "AP50" in said, json.loads((project / "results/workbench/run/run.json").read_text())
+
+    first, before = trained()
+    again, record = trained()
+    assert (first, again) == (True, False)
+    assert record == before
+    file = tmp_path / "own" / "annotations" / "train.json"
+    file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
+    corrected, after = trained()
+    assert corrected
+    assert after["data"]["splits"]["test"] == before["data"]["splits"]["test"]
+    assert after["data"]["splits"]["train"] != before["data"]["splits"]["train"]
+    assert trained() == (False, after)
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_not_there_is_said(project):
+    code, said = exp_run(project, profile="own", dataset="../no-such/folder")
+    assert code != 0
+    assert "error: ../no-such/folder: no such data set folder; correct the path" in said
 
 
 @pytest.mark.slow

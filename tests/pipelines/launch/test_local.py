@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+import yaml
 
 from pipelines.errors import UserError
 from tests.pipelines.launch.toy import make_pipeline, wait_for_end
@@ -91,6 +92,34 @@ def test_a_failure_of_what_follows_the_runs_is_told(tmp_path):
         launcher.repro("tables")
     with pytest.raises(UserError, match=r"dvc repro dvc\.yaml failed"):
         launcher.repro()
+
+
+def make_read_and_train(folder):
+    """A stage that is run always and copies what lies beside, and one that depends on its copy."""
+    launcher = make_pipeline(folder, {"read": "cat beside > read", "train": "cat read >> train"})
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    stages["read"] |= {"always_changed": True, "outs": [{"read": {"cache": False}}]}
+    stages["train"] |= {"deps": ["read"], "outs": [{"train": {"persist": True}}]}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    return launcher
+
+
+def test_a_stage_that_is_run_always_is_stale_only_with_what_it_reads(tmp_path):
+    launcher = make_read_and_train(tmp_path)
+    (tmp_path / "beside").write_text("1")
+    assert launcher.stale() == {"read", "train"}
+    launcher.repro()
+    launcher.refresh()
+    assert launcher.stale() == set()
+    (tmp_path / "beside").write_text("2")
+    launcher.refresh()
+    assert launcher.stale() == {"train"}
+    launcher.repro()
+    assert (tmp_path / "train").read_text() == "12"
+    (tmp_path / "read").unlink()
+    assert launcher.stale() == {"read", "train"}
+    launcher.refresh()
+    assert launcher.stale() == set()
 
 
 def test_the_log_of_a_run_is_kept(tmp_path):

@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from typing import Any
 
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from pipelines.launch.study import (
     Where,
     as_runs,
     jobs_that_fit,
+    launch,
     parents,
     pipeline_file,
     preview,
@@ -21,6 +24,7 @@ from pipelines.launch.study import (
 )
 from pipelines.plan import read_parameters, stage_names, study
 from pipelines.spec import RunSpec
+from tests.pipelines.launch.toy import make_pipeline
 
 
 def test_every_run_of_the_project_has_a_stage():
@@ -113,6 +117,35 @@ def test_the_preview_names_every_missing_run_with_its_resources(monkeypatch):
     assert f"pretrained-s1: {told}, after pretraining-s0" in lines
     monkeypatch.setattr("pipelines.launch.study._is_planned", lambda name, spec: True)
     assert preview("quick", where) == f"0 runs to train of {len(runs)}, on slurm"
+
+
+def test_a_study_is_up_to_date_until_what_the_workbench_reads_has_changed(
+    tmp_path, monkeypatch, capsys
+):
+    stages = {
+        "plan": {"cmd": "touch plan", "outs": ["plan"]},
+        "data": {"cmd": "touch data", "outs": ["data"]},
+        "inputs": {
+            "cmd": "cat labels > inputs",
+            "always_changed": True,
+            "outs": [{"inputs": {"cache": False}}],
+        },
+        "workbench": {"cmd": "cp inputs run", "deps": ["inputs"], "outs": ["run"]},
+    }
+    launcher = make_pipeline(tmp_path, {})
+    (launcher.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    no_runs: dict[str, Any] = {"settings": {}, "overrides": {}, "runs": {}}
+    monkeypatch.setattr("pipelines.launch.study.REPOSITORY", tmp_path)
+    monkeypatch.setattr(
+        "pipelines.launch.study.read_parameters", lambda: {"profiles": {"quick": no_runs}}
+    )
+    for labels in ("wrong", "right"):
+        (tmp_path / "labels").write_text(labels)
+        launch("quick", 1)
+        assert "up to date" not in capsys.readouterr().out
+        assert (tmp_path / "run").read_text() == labels
+        launch("quick", 1)
+        assert "The study quick is up to date." in capsys.readouterr().out
 
 
 def test_a_study_with_a_pipeline_file_of_its_own_uses_it():
