@@ -3,18 +3,21 @@
 The paper finds them by hand for one data set. Here its rules are a search: anchor sets start at a
 low percentile of the objects' sizes and grow by 1.5 or 1.7; heads attach where the receptive fields
 are 1.5 to 2.5 times the anchors; of what remains, the set that covers the objects best is taken.
+The search is repeated for other shapes of anchors, and the square stays unless they reach more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
+from method.aspect_ratios import SQUARE, candidate_ratios
+from method.coverage import Overlaps, best_of, shape_overlaps
 from method.matching import Matching
 from method.mobilenet import LAST_BLOCK, encoder_blocks, out_channels
 from method.receptive_field import ReceptiveField, receptive_field
@@ -32,21 +35,31 @@ Set by hand, with no AP behind it. It decides for Laboro's mosaics alone of the 
 this project: up to 0.05 they get blocks 3 and 5 (stride 4), from 0.06 on blocks 5 and 7 (stride 8,
 as in the paper). The other three choose alike from 0.02 to 0.10.
 """
+RATIO_TOLERANCE = 0.02
+"""So much recall under the best set of aspect ratios is given up for fewer anchors a cell."""
+SQUARE_BONUS = 0.05
+"""Of as many anchors a cell others must overlap the objects by so much more than square ones."""
 LARGEST_WEIGHT = 10.0
 """Class weights are cut here: a class of a handful of objects must not rule the loss."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One choice of attachment points and anchors, and what speaks for it."""
+    """One choice of attachment points, anchors and their shapes, and what speaks for it."""
 
     attach: tuple[int, int]
     anchors: tuple[float, ...]
-    """Pixels of a 512×512 input."""
+    """Side of each head's square anchor, pixels of a 512×512 input; other shapes keep its area."""
+    aspect_ratios: tuple[float, ...]
+    """Anchors of each cell, width over height."""
     strides: tuple[int, ...]
     """Of each head, input pixels."""
     scores: tuple[float, ...]
-    """A-score of each head, in pixels of the input at hand."""
+    """A-score of each head, in pixels of the input at hand.
+
+    Receptive field over the side of the square of the anchors' area, whatever their shapes: the
+    paper has square anchors alone.
+    """
     recall: float
     """Share of objects that some anchor reaches at the matching threshold."""
     fallback_recall: float
@@ -99,45 +112,26 @@ def fields_under_heads(attach: tuple[int, int]) -> tuple[ReceptiveField, ...]:
     return head_fields(blocks, extra_layers(out_channels(blocks[second])), first)
 
 
-def best_overlaps(
-    boxes: Tensor, anchors: Sequence[float], strides: Sequence[int], input_size: int
-) -> Tensor:
-    """Overlap of each object with the best of all anchors.
-
-    Args:
-        boxes: N×4, `xyxy`, input pixels.
-        anchors: side of each head's square anchor, input pixels.
-        strides: of each head, input pixels.
-        input_size: side of the input, pixels.
-
-    Returns:
-        N values in 0…1. The best anchor of a head is the one whose centre is nearest.
-    """
-    centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    best = boxes.new_zeros(len(boxes))
-    for anchor, stride in zip(anchors, strides, strict=True):
-        cells = -(-input_size // stride)
-        nearest = ((centres / stride).floor().clamp(0, cells - 1) + 0.5) * stride
-        low = torch.maximum(boxes[:, :2], nearest - anchor / 2)
-        high = torch.minimum(boxes[:, 2:], nearest + anchor / 2)
-        shared = (high - low).clamp(min=0).prod(dim=1)
-        best = torch.maximum(best, shared / (sides.prod(dim=1) + anchor**2 - shared))
-    return best
-
-
 def rank_candidates(
     boxes: Tensor,
     sizes: Tensor,
     input_size: int,
     attach: tuple[int, int] | None = None,
     anchors: tuple[float, ...] | None = None,
+    aspect_ratios: tuple[float, ...] | None = None,
 ) -> list[Candidate]:
-    """All choices, best first.
+    """All choices, best first, those of one set of aspect ratios together.
 
-    In order: the mean A-score in the wanted range and no head that sees less than its anchor
-    (§3.2), or else nearest to it; the recall no more than `RECALL_GIVEN_UP` under the best of
-    these; the coarsest grid; the heads' own A-scores in the range; the mean overlap; the shorter
-    encoder. Coarse grids and short encoders make a fast detector.
+    Of one set of ratios, in order: the mean A-score in the wanted range and no head that sees less
+    than its anchor (§3.2), or else nearest to it; the recall no more than `RECALL_GIVEN_UP` under
+    the best of these; the coarsest grid; the heads' own A-scores in the range; the mean overlap;
+    the shorter encoder. Coarse grids and short encoders make a fast detector.
+
+    The sets of ratios are compared by the first choice of each: the recall no more than
+    `RATIO_TOLERANCE` under the best of these; the fewest anchors a cell; the coarsest grid; the
+    mean overlap, where square anchors have a `SQUARE_BONUS`. What cannot win is left out: where one
+    anchor a cell reaches all objects but the tolerance, sets of several; and of all but the first
+    set, blocks and anchors of A-scores that are not the best, since those have no shape.
 
     Args:
         boxes: N×4, `xyxy`, input pixels.
@@ -145,6 +139,7 @@ def rank_candidates(
         input_size: side of the input, pixels.
         attach: the blocks, where they are given: any two in order.
         anchors: the anchors, where they are given.
+        aspect_ratios: the ratios, where they are given.
 
     Raises:
         ValueError: no objects, or `attach` is no two blocks in order.
@@ -155,9 +150,20 @@ def rank_candidates(
         raise ValueError(f"attach: {attach} are no two blocks of 1 to {LAST_BLOCK} in order")
     pairs = [attach] if attach else attachment_points()
     sets = [anchors] if anchors else candidate_anchors(sizes)
-    candidates = [
-        candidate for chosen in sets for candidate in _candidates(boxes, chosen, pairs, input_size)
-    ]
+    overlaps = cache(partial(shape_overlaps, boxes, input_size))
+    first, *others = [aspect_ratios] if aspect_ratios else candidate_ratios(boxes)
+    ranked = _best_first(_candidates(overlaps, sets, pairs, input_size, first))
+    by_ratios = [ranked]
+    alike = [c for c in ranked if c.misfit <= ranked[0].misfit]
+    for ratios in others:
+        single = [group[0].recall for group in by_ratios if len(group[0].aspect_ratios) == 1]
+        if len(ratios) == 1 or max(single) < 1 - RATIO_TOLERANCE:
+            by_ratios.append(_best_first(_reshaped(overlaps, alike, input_size, ratios)))
+    return [c for group in _simplest_first(by_ratios) for c in group]
+
+
+def _best_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Choices of one set of aspect ratios."""
     least_misfit = min(candidate.misfit for candidate in candidates)
     enough = max(c.recall for c in candidates if c.misfit <= least_misfit) - RECALL_GIVEN_UP
 
@@ -166,6 +172,19 @@ def rank_candidates(
         return (c.misfit, short, -c.strides[0], round(c.unevenness, 1), -c.mean_iou, c.attach[1])
 
     return sorted(candidates, key=order)
+
+
+def _simplest_first(by_ratios: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+    """Sets of aspect ratios, each a list of its choices, best first."""
+    enough = max(group[0].recall for group in by_ratios) - RATIO_TOLERANCE
+
+    def order(group: list[Candidate]) -> tuple[float, ...]:
+        best = group[0]
+        bonus = SQUARE_BONUS if best.aspect_ratios == SQUARE else 0.0
+        a_cell = len(best.aspect_ratios)
+        return (best.recall < enough, a_cell, -best.strides[0], -best.mean_iou - bonus)
+
+    return sorted(by_ratios, key=order)
 
 
 def class_weights(counts: Sequence[int]) -> tuple[float, ...]:
@@ -184,30 +203,58 @@ def _encoder() -> nn.Sequential:
 
 
 def _candidates(
-    boxes: Tensor,
-    anchors: tuple[float, ...],
+    overlaps: Overlaps,
+    sets: Sequence[tuple[float, ...]],
     pairs: Sequence[tuple[int, int]],
     input_size: int,
-) -> Iterator[Candidate]:
-    """One set of anchors on each pair of blocks; overlaps depend on the strides alone."""
+    ratios: tuple[float, ...],
+) -> list[Candidate]:
+    """Every set of anchors on every pair of blocks."""
+    unmeasured = (0.0, 0.0, 0.0)
+    places = []
+    for anchors in sets:
+        sides = _sides(anchors, input_size)
+        for pair in pairs:
+            fields = fields_under_heads(pair)
+            strides = tuple(field.stride for field in fields)
+            scores = tuple(a_scores([field.size for field in fields], sides))
+            places.append(Candidate(pair, anchors, ratios, strides, scores, *unmeasured))
+    return _reshaped(overlaps, places, input_size, ratios)
+
+
+def _reshaped(
+    overlaps: Overlaps,
+    places: Sequence[Candidate],
+    input_size: int,
+    ratios: tuple[float, ...],
+) -> list[Candidate]:
+    """The same blocks and anchors with these aspect ratios; overlaps depend on strides alone."""
     rule = Matching()
-    sides = [side * input_size / REFERENCE_SIZE for side in anchors]
-    overlaps: dict[tuple[int, ...], Tensor] = {}
-    for pair in pairs:
-        fields = fields_under_heads(pair)
-        strides = tuple(field.stride for field in fields)
-        if strides not in overlaps:
-            overlaps[strides] = best_overlaps(boxes, sides, strides, input_size)
-        reached = overlaps[strides]
-        yield Candidate(
-            attach=pair,
-            anchors=anchors,
-            strides=strides,
-            scores=tuple(a_scores([field.size for field in fields], sides)),
-            recall=float((reached >= rule.positive_iou).double().mean()),
-            fallback_recall=float((reached >= rule.fallback_iou).double().mean()),
-            mean_iou=float(reached.double().mean()),
+
+    @cache
+    def coverage(anchors: tuple[float, ...], strides: tuple[int, ...]) -> tuple[float, ...]:
+        reached = best_of(overlaps, _sides(anchors, input_size), strides, ratios)
+        shares = (reached >= rule.positive_iou, reached >= rule.fallback_iou, reached)
+        return tuple(float(share.double().mean()) for share in shares)
+
+    reshaped = []
+    for place in places:
+        recall, fallback_recall, mean_iou = coverage(place.anchors, place.strides)
+        reshaped.append(
+            replace(
+                place,
+                aspect_ratios=ratios,
+                recall=recall,
+                fallback_recall=fallback_recall,
+                mean_iou=mean_iou,
+            )
         )
+    return reshaped
+
+
+def _sides(anchors: Sequence[float], input_size: int) -> list[float]:
+    """Sides of square anchors in input pixels."""
+    return [side * input_size / REFERENCE_SIZE for side in anchors]
 
 
 def _outside(score: float) -> float:

@@ -1,8 +1,9 @@
 """Is each row where it is expected? `python -m pipelines.expected PROFILE`.
 
 Compares every run in the ledger with the range that params.yaml expects of its row, names what lies
-outside, and then ends with exit code 1. With `--seeds N` it trains N seeds of every row instead, beside the study, and
-prints the ranges to expect: the mean, and on either side four times the spread between seeds.
+outside, and then ends with exit code 1. With `--seeds N` it trains N seeds of every row instead,
+beside the study, and prints the ranges to expect: the mean, and on either side four times the
+spread between seeds.
 """
 
 from __future__ import annotations

@@ -12,13 +12,14 @@ from pipelines.spec import RunSpec
 
 STAGES = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 FIELDS = {field.name for field in dataclasses.fields(RunSpec)}
-TRAININGS = ("pretrain", "train", "finetune")
+TRAININGS = ("pretrain", "train", "finetune", "rescore")
 
 CHANGE_NO_RESULT = {
     "pipelines/energy.py",
     "pipelines/errors.py",
     "pipelines/fetch.py",
     "pipelines/hashing.py",
+    "pipelines/health/rules.py",
     "pipelines/inspect",
 }
 """What they measure, say, fetch or name is no part of a detection."""

@@ -5,18 +5,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchvision.ops import box_convert, box_iou
 
 from method.adaptation import (
+    RATIO_TOLERANCE,
     RECALL_GIVEN_UP,
+    SQUARE_BONUS,
     attachment_points,
-    best_overlaps,
     candidate_anchors,
     class_weights,
     fields_under_heads,
     rank_candidates,
 )
-from method.anchors import anchor_grid
 from method.scale import equal_square_side
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 
@@ -35,6 +34,21 @@ def objects(median, count=300, input_size=512, seed=0):
     return anywhere(sides, input_size, generator), sides
 
 
+def elongated(seed, count=400, longer=(2.0, 3.0), both=True, input_size=512):
+    """Objects of 24 to 90 px (of the equal-area square), so many times as wide as high or, if both
+    ways, as high as wide, at random places; their boxes, and their sizes."""
+    generator = torch.Generator().manual_seed(seed)
+    sides = 24 * (90 / 24) ** torch.rand(count, generator=generator)
+    ratios = torch.tensor(longer)[torch.randint(len(longer), (count,), generator=generator)]
+    if both:
+        upright = torch.rand(count, generator=generator) < 0.5
+        ratios = torch.where(upright, 1 / ratios, ratios)
+    extent = sides[:, None] * torch.stack([ratios.sqrt(), ratios.rsqrt()], dim=1)
+    corner = torch.rand(count, 2, generator=generator) * (input_size - extent)
+    sizes = torch.linalg.vector_norm(extent, dim=1) / 2**0.5
+    return torch.cat([corner, corner + extent], dim=1), sizes
+
+
 def best(median, seed=0):
     boxes, sides = objects(median, seed=seed)
     return rank_candidates(boxes, sides, 512)[0]
@@ -49,6 +63,70 @@ def test_larger_objects_get_later_blocks_and_larger_anchors(seed):
     for choice in (small, middle, large):
         assert choice.fits
         assert choice.recall > 0.9
+        assert choice.aspect_ratios == (1.0,)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000))
+def test_elongated_objects_both_ways_get_anchors_both_ways(seed):
+    boxes, sizes = elongated(seed)
+    ranked = rank_candidates(boxes, sizes, 512)
+    choice = ranked[0]
+    assert choice.recall >= 0.95
+    assert 1.5 <= choice.mean_score <= 2.5
+    assert len(choice.aspect_ratios) <= 3
+    assert min(choice.aspect_ratios) <= 0.6
+    assert max(choice.aspect_ratios) >= 1.7
+    square = [c for c in ranked if c.aspect_ratios == (1.0,)]
+    assert max(c.recall for c in square if c.fits) < 0.93
+
+
+@pytest.mark.parametrize("longer", [(2.0,), (2.0, 3.0)])
+def test_objects_that_all_lie_one_way_get_one_anchor_a_cell_of_their_shape(longer):
+    boxes, sizes = elongated(0, longer=longer, both=False)
+    wide = rank_candidates(boxes, sizes, 512)[0]
+    assert len(wide.aspect_ratios) == 1
+    assert 2.0 <= wide.aspect_ratios[0] <= 3.0
+    assert wide.recall >= 0.95
+    high = rank_candidates(boxes[:, [1, 0, 3, 2]], sizes, 512)[0]
+    assert high.aspect_ratios == (round(1 / wide.aspect_ratios[0], 2),)
+
+
+def test_a_little_out_of_square_is_square():
+    boxes, sides = objects(30)
+    flattened = boxes.clone()
+    flattened[:, 3] -= 0.2 * sides
+    choice = rank_candidates(flattened, sides, 512)[0]
+    assert choice.aspect_ratios == (1.0,)
+
+
+def test_fewer_anchors_a_cell_win_over_a_little_recall():
+    boxes, sizes = elongated(1)
+    ranked = rank_candidates(boxes, sizes, 512)
+    winners = {choice.aspect_ratios: choice for choice in reversed(ranked)}
+    assert {len(ratios) for ratios in winners} == {1, 2, 3}
+    most = max(choice.recall for choice in winners.values())
+    enough = [c for c in winners.values() if c.recall >= most - RATIO_TOLERANCE]
+    assert ranked[0] in enough
+    assert len(ranked[0].aspect_ratios) == min(len(c.aspect_ratios) for c in enough)
+
+
+def test_the_square_stays_unless_another_shape_overlaps_much_more():
+    boxes, sizes = elongated(0, longer=(1.2,), both=False)
+    ranked = rank_candidates(boxes, sizes, 512)
+    other = next(c for c in ranked if c.aspect_ratios == (1.2,))
+    assert ranked[0].aspect_ratios == (1.0,)
+    assert 0 < other.mean_iou - ranked[0].mean_iou < SQUARE_BONUS
+
+
+def test_the_a_score_of_any_shape_is_that_of_the_equal_square():
+    boxes, sides = objects(30)
+    given = (5, 8), (25.0, 38.0, 58.0, 87.0)
+    (square,) = rank_candidates(boxes, sides, 512, *given)[:1]
+    (shapes,) = rank_candidates(boxes, sides, 512, *given, (0.5, 1.0, 2.0))
+    assert shapes.aspect_ratios == (0.5, 1.0, 2.0)
+    assert shapes.scores == square.scores
+    assert shapes.mean_iou >= square.mean_iou
 
 
 def test_tomatod_s_sizes_lead_near_the_paper_s_own_choice():
@@ -132,27 +210,6 @@ def test_the_second_of_two_blocks_has_twice_the_stride():
 def test_anchors_start_at_a_size_and_grow_by_the_paper_s_factors():
     sets = candidate_anchors(torch.full((10,), 20.0))
     assert sets == [(20, 30, 45, 68), (20, 34, 58, 98)]
-
-
-def test_overlap_by_hand():
-    # Stride 16, anchor 16: cells tile the image. The first box is a cell; the second lies half a
-    # cell to the right of one: 128 / (256 + 256 - 128) = 1/3.
-    boxes = torch.tensor([[16.0, 32.0, 32.0, 48.0], [24.0, 32.0, 40.0, 48.0]])
-    assert best_overlaps(boxes, [16.0], [16], 64).tolist() == pytest.approx([1, 1 / 3])
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.floats(8, 120))
-def test_overlap_equals_the_best_of_all_anchors(seed, median):
-    boxes, _ = objects(median, count=20, input_size=128, seed=seed)
-    sides, strides = [12.0, 40.0], [8, 16]
-    grids = [
-        anchor_grid((128 // stride,) * 2, stride, side)
-        for side, stride in zip(sides, strides, strict=True)
-    ]
-    anchors = box_convert(torch.cat(grids), "cxcywh", "xyxy")
-    expected = box_iou(boxes, anchors).max(dim=1).values
-    torch.testing.assert_close(best_overlaps(boxes, sides, strides, 128), expected)
 
 
 def test_coverage_by_hand():

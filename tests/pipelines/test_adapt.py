@@ -2,15 +2,12 @@
 
 import json
 import shlex
-from dataclasses import replace
 
 import pytest
-import torch
 import yaml
 
-from method.adaptation import rank_candidates
 from pipelines import adapt as adaptation
-from pipelines.adapt import Proposal, adapt, candidate_table, fill_in, training_command, write
+from pipelines.adapt import adapt, fill_in, training_command, write
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
 from pipelines.plan import read_parameters, workbench_spec
@@ -69,6 +66,46 @@ def test_without_auto_nothing_is_looked_at(monkeypatch):
     assert workbench_spec(fill_in(parameters)) == workbench_spec(parameters)
 
 
+ELONGATED = "aerial"
+"""A fifth of its objects are at least 1.7 times as long as wide, and lie either way."""
+
+
+def test_aspect_ratios_alone_fit_the_anchors_that_are_given(capsys):
+    given = {"attach": [5, 8], "anchors": [22, 38, 65, 110]}
+    parameters = {**read_parameters(), "dataset": ELONGATED, "aspect_ratios": "auto", **given}
+    spec = workbench_spec(fill_in(parameters))
+    assert (spec.attach, spec.anchors) == ((5, 8), (22, 38, 65, 110))
+    assert min(spec.aspect_ratios) < 1 < max(spec.aspect_ratios)
+    assert ssd_config(spec, classes=7).aspect_ratios == spec.aspect_ratios
+    assert "aspect_ratios: auto is" in capsys.readouterr().err
+
+
+def test_aspect_ratios_that_are_given_stay():
+    parameters = {**read_parameters(), "dataset": ELONGATED, "anchors": "auto", "attach": [3, 5]}
+    ratios = (0.5, 1.0, 2.0)
+    spec = workbench_spec(fill_in({**parameters, "aspect_ratios": list(ratios)}))
+    assert spec.aspect_ratios == ratios
+    kept = adapt(ELONGATED, 256, attach=(3, 5), aspect_ratios=ratios)
+    assert {c.aspect_ratios for c in kept.candidates} == {ratios}
+    assert spec.anchors == kept.chosen.anchors
+    assert workbench_spec(fill_in(parameters)).aspect_ratios == (1.0,)
+
+
+def test_the_profile_own_takes_the_shapes_of_the_objects():
+    parameters = {**read_parameters(), "profile": "own", "input_size": 256}
+    assert workbench_spec(fill_in(parameters)).aspect_ratios == (1.0,)
+    other = workbench_spec(fill_in({**parameters, "dataset": ELONGATED}))
+    assert other.aspect_ratios == adapt(ELONGATED, 256).chosen.aspect_ratios
+    assert len(other.aspect_ratios) > 1
+
+
+def test_the_printed_line_carries_several_shapes():
+    found = adapt(ELONGATED, 256)
+    line = training_command(ELONGATED, found)
+    ratios = ",".join(f"{ratio:g}" for ratio in found.chosen.aspect_ratios)
+    assert f"-S 'aspect_ratios=[{ratios}]'" in line
+
+
 def test_a_pair_that_cannot_be_is_an_error_of_the_user():
     with pytest.raises(UserError, match="attach"):
         adapt("scenes", 256, attach=(8, 5))
@@ -80,32 +117,6 @@ def test_an_input_size_that_no_run_takes_is_refused_before_anything_is_prepared(
         adapt("scenes", 100)
 
 
-def test_huge_objects_are_said_to_fit_nothing():
-    boxes = torch.tensor([[0.0, 0.0, 500.0, 500.0]] * 20)
-    sizes = torch.full((20,), 500.0)
-    ranked = rank_candidates(boxes, sizes, 512)
-    huge = Proposal(512, ("object",), (20,), boxes, sizes, (1.0,), tuple(ranked))
-    assert any("nothing fits at input size 512" in reason for reason in huge.reasons)
-    assert any("take a smaller input size" in reason for reason in huge.reasons)
-
-
-def test_tiny_objects_ask_for_a_larger_input():
-    boxes = torch.tensor([[8.0, 8.0, 10.0, 10.0]] * 20)
-    sizes = torch.full((20,), 2.0)
-    ranked = rank_candidates(boxes, sizes, 512)
-    tiny = Proposal(512, ("object",), (20,), boxes, sizes, (1.0,), tuple(ranked))
-    assert any("take a larger input size" in reason for reason in tiny.reasons)
-
-
-def test_recall_that_is_given_up_is_said(proposal):
-    first = proposal.chosen
-    said = replace(
-        proposal, candidates=(replace(first, recall=0.95), replace(first, recall=1.0))
-    ).reasons
-    assert any("would reach 100.0%" in reason for reason in said)
-    assert not any("would reach" in reason for reason in proposal.reasons)
-
-
 def test_the_printed_line_names_data_input_size_and_proposal(proposal):
     best = proposal.chosen
     words = shlex.split(training_command("my tomatoes", proposal))
@@ -114,6 +125,7 @@ def test_the_printed_line_names_data_input_size_and_proposal(proposal):
     assert changes["input_size"] == "256"
     assert tuple(yaml.safe_load(changes["attach"])) == best.attach
     assert tuple(yaml.safe_load(changes["anchors"])) == best.anchors
+    assert changes["aspect_ratios"] == "[1]"
     assert tuple(yaml.safe_load(changes["class_weights"])) == proposal.class_weights
     assert words[-1] == "workbench"
 
@@ -122,14 +134,9 @@ def test_the_proposal_is_written_with_its_reasons(proposal, tmp_path):
     write(proposal, tmp_path / "scenes-256")
     summary = json.loads((tmp_path / "scenes-256" / "proposal.json").read_text())
     assert tuple(summary["attach"]) == proposal.chosen.attach
+    assert summary["aspect_ratios"] == [1]
     assert summary["class_weights"]["unripe"] == 1
     assert any("886 training objects" in reason for reason in summary["reasons"])
     lines = (tmp_path / "scenes-256" / "candidates.csv").read_text().splitlines()
     assert len(lines) == 1 + len(proposal.candidates)
     assert (tmp_path / "scenes-256" / "adaptation.png").stat().st_size > 10_000
-
-
-def test_the_table_shows_the_chosen_first(proposal):
-    table = candidate_table(proposal.candidates)
-    assert table.iloc[0]["blocks"] == ", ".join(map(str, proposal.chosen.attach))
-    assert list(table["chosen"]) == ["yes"] + [""] * (len(table) - 1)

@@ -42,6 +42,7 @@ SPECS = {
         detector=DetectorName.SSD_MOBILENET_V2,
         released=(Released.SCORE_FLOOR,),
     ),
+    "shapes": RunSpec(input_size=SIZE, width=0.25, aspect_ratios=(0.5, 1.0, 2.0)),
     "lapnet": RunSpec(input_size=SIZE, detector=DetectorName.LAPNET),
 }
 
