@@ -9,23 +9,27 @@ spread between seeds.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from pipelines.errors import UserError, run_cli
+from pipelines.launch.study import parents
 from pipelines.ledger import is_run_of, ledger_row
 from pipelines.plan import RESULTS, read_parameters, split_name, study
-from pipelines.runtime import REPOSITORY
+from pipelines.runtime import REPOSITORY, tune_allocator
 from pipelines.spec import RunSpec
 from pipelines.statistics import pooled_spread
+from pipelines.train import run
+from pipelines.trained import WEIGHTS
 
 METRIC = "AP50"
 SPREADS = 4
@@ -101,32 +105,46 @@ def propose(figures: Mapping[str, Sequence[float]]) -> dict[str, Range]:
     return ranges
 
 
-def train_seeds(specs: Mapping[str, RunSpec], seeds: int, jobs: int) -> dict[str, list[float]]:
-    """AP50 of so many seeds of each row, trained in a folder beside the study's."""
-    rows = {split_name(name)[0]: spec for name, spec in specs.items() if name.endswith("-s0")}
-    runs = {
-        f"{row}-s{seed}": replace(spec, seed=seed, init=spec.init.replace("-s0/", f"-s{seed}/"))
-        if spec.iterations == 0
-        else replace(spec, seed=seed)
-        for seed in range(seeds)
-        for row, spec in rows.items()
+def seeded(parameters: Mapping[str, Any], profile: str, seeds: int) -> dict[str, RunSpec]:
+    """Every row of a study with the seeds 0 to `seeds` - 1, started from runs of `SCRATCH`."""
+    declared = parameters["profiles"][profile]
+    groups = {
+        group: [f"{row}-s{seed}" for seed in range(seeds) for row in _rows(names)]
+        for group, names in declared["runs"].items()
     }
-    with ThreadPoolExecutor(jobs) as pool:
-        found = dict(zip(runs, pool.map(_trained_figure, runs, runs.values()), strict=True))
-    return {row: [found[f"{row}-s{seed}"] for seed in range(seeds)] for row in rows}
+    changed = {**declared, "runs": groups}
+    specs = study({**parameters, "profiles": {**parameters["profiles"], profile: changed}}, profile)
+    starts = parents(specs)
+    return {
+        name: replace(spec, init=str(SCRATCH / starts[name] / WEIGHTS)) if name in starts else spec
+        for name, spec in specs.items()
+    }
+
+
+def _rows(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(split_name(name)[0] for name in names))
+
+
+def train_seeds(specs: Mapping[str, RunSpec], jobs: int) -> dict[str, list[float]]:
+    """AP50 of every run by row, trained in `SCRATCH`; what is there is not trained again."""
+    first = {name: spec for name, spec in specs.items() if not spec.init.startswith(str(SCRATCH))}
+    then = {name: spec for name, spec in specs.items() if name not in first}
+    figures: dict[str, list[float]] = {}
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        for runs in (first, then):
+            found = pool.map(_trained_figure, runs, runs.values())
+            for name, value in zip(tqdm(runs, desc="seeds", unit="run"), found, strict=True):
+                figures.setdefault(split_name(name)[0], []).append(value)
+    return figures
 
 
 def _trained_figure(name: str, spec: RunSpec) -> float:
     folder = SCRATCH / name
     if not is_run_of(folder, spec):
-        SCRATCH.mkdir(parents=True, exist_ok=True)
-        path = SCRATCH / f"{name}.json"
-        path.write_text(json.dumps(spec.changes()))
-        command = [sys.executable, "-m", "pipelines.train", str(path), str(folder)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise UserError(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
-        print(f"{name} is trained", file=sys.stderr, flush=True)
+        log = SCRATCH / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as file, redirect_stdout(file), redirect_stderr(file):
+            run(spec, folder)
     return float(ledger_row(folder)[METRIC])
 
 
@@ -138,11 +156,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     parameters, profile = read_parameters(), arguments.profile
-    specs = study(parameters, profile)
     if arguments.seeds is not None:
         if arguments.seeds < 3:
             raise UserError(f"--seeds must be 3 or more to know a spread, not {arguments.seeds}")
-        figures = train_seeds(specs, arguments.seeds, len(os.sched_getaffinity(0)))
+        specs = seeded(parameters, profile, arguments.seeds)
+        figures = train_seeds(specs, len(os.sched_getaffinity(0)))
         for row, (low, high) in propose(figures).items():
             print(f"{row}: {{{METRIC}: [{low:g}, {high:g}]}}")
         return
@@ -160,4 +178,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tune_allocator()
     run_cli(main)

@@ -196,7 +196,8 @@ def write_run_folder(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
-        history = pd.DataFrame(progress.history, columns=None if progress.history else ["step"])
+        logged = None if progress.history else ["step", "loss"]
+        history = pd.DataFrame(progress.history, columns=logged)
         history.to_csv(fresh / "history.csv", index=False)
         write_gzip(fresh / "detections.json.gz", json.dumps(detections, separators=(",", ":")))
         matches = match_records(test.coco.to_coco(), detections)

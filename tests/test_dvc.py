@@ -15,6 +15,7 @@ FIELDS = {field.name for field in dataclasses.fields(RunSpec)}
 TRAININGS = ("pretrain", "train", "finetune", "rescore")
 
 CHANGE_NO_RESULT = {
+    "pipelines/adapt_picture.py",
     "pipelines/energy.py",
     "pipelines/errors.py",
     "pipelines/fetch.py",
@@ -22,7 +23,7 @@ CHANGE_NO_RESULT = {
     "pipelines/health/rules.py",
     "pipelines/inspect",
 }
-"""What they measure, say, fetch or name is no part of a detection."""
+"""What they measure, say, draw, fetch or name is no part of a detection."""
 MAKE_DATA = {"pipelines/data", "pipelines/prepare.py"}
 """The stage depends on the data set that they have made."""
 

@@ -198,6 +198,12 @@ def ladder(
     return steps
 
 
+def average_precision(steps: Mapping[str, float | None]) -> float | None:
+    """COCO's AP: the mean of the ladder's steps from 0.50 on."""
+    values = [v for threshold, v in steps.items() if float(threshold) >= 0.5 and v is not None]
+    return round(float(np.mean(values)), 3) if values else None
+
+
 def at_cap(
     split: PreparedSplit, detections: Sequence[Mapping[str, Any]], cap: int
 ) -> tuple[float, float | None]:

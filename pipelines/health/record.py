@@ -21,6 +21,7 @@ from pipelines.health.measures import (
     Health,
     Spread,
     at_cap,
+    average_precision,
     fit,
     ladder,
     late_change,
@@ -28,7 +29,6 @@ from pipelines.health.measures import (
     spread,
 )
 from pipelines.health.rules import complaints
-from pipelines.scoring import match_records, score_records
 
 Detect = Callable[[PreparedSplit], list[dict[str, Any]]]
 """COCO results of every image of a split."""
@@ -58,7 +58,7 @@ def measure(
     """
     sample = training.first(min(SAMPLE, len(test.images)))
     known, unknown = _fits(detector, training, test, calibration.device)
-    seen, judged = _figures(sample, detect(sample)), _figures(test, detections)
+    seen, judged = ladder(sample, detect(sample)), ladder(test, detections)
     cap = detector.config.selection.most if isinstance(detector, SSD | LapNet) else Selection.most
     full, lowest = at_cap(test, detections, cap)
     gain, drop = late_change(history)
@@ -68,11 +68,11 @@ def measure(
         training=known,
         test=unknown,
         images=len(sample.images),
-        training_AP=seen["AP"],
-        training_AP50=seen["AP50"],
-        test_AP=judged["AP"],
-        test_AP50=judged["AP50"],
-        ladder=ladder(test, detections),
+        training_AP=average_precision(seen),
+        training_AP50=seen["0.50"],
+        test_AP=average_precision(judged),
+        test_AP50=judged["0.50"],
+        ladder=judged,
         max_detections=cap,
         at_cap=full,
         lowest_kept=lowest,
@@ -91,15 +91,6 @@ def _fits(
     if known is None:
         return None, None
     return fit(known, known), fit(unknown, known) if unknown else None
-
-
-def _figures(
-    split: PreparedSplit, detections: Sequence[Mapping[str, Any]]
-) -> dict[str, float | None]:
-    """AP and AP50 in percent; None where the images have no object."""
-    figures = score_records(match_records(split.coco.to_coco(), detections)).figures
-    values = {name: figures[name] for name in ("AP", "AP50")}
-    return {name: round(v, 3) if v == v else None for name, v in values.items()}
 
 
 def read(values: Mapping[str, Any]) -> Health:
