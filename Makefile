@@ -33,9 +33,10 @@ setup: $(installed) ## build the environment in .venv (once; again when requirem
 
 setup-tf: $(installed_tf) ## build TensorFlow's environment in .venv-tf (for one of the rivals)
 
-repro: setup setup-tf ## train what is missing, rebuild every table and figure
+repro: setup setup-tf ## train what is missing, rebuild every table and figure, say what is off
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
 	$(with_path) $(fast_malloc) python -m pipelines.launch quick
+	$(bin)/python -m pipelines.expected quick
 
 verify: setup ## check the committed results: every number follows from its match records
 	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify

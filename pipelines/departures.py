@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from method.first_weights import HeadInit
 from method.lapnet.network import Backbone
 from method.scale import REFERENCE_SIZE
-from pipelines.spec import Augment, Optimiser, Precision, RunSpec, Schedule
+from pipelines.spec import Augment, DetectorName, Optimiser, Precision, RunSpec, Schedule
 
 SSD_IMAGES = 94_500
 """Images that the SSD paper's training sees: 500 epochs of 85 % of TomatOD's 222 (READING)."""
+OWN_SSDS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2)
+"""Whose heads' first weights are a setting."""
 LAPNET_IMAGES = 120_000 * 16
 """The fewest that LapNet's training sees (§4.1: 120,000 iterations)."""
 
@@ -95,8 +98,11 @@ CONDITIONS: dict[Paper, Sequence[Condition]] = {
         Condition("S3", "width", "1", lambda s: f"{s.width:g}", lambda s: s.width == 1),
         Condition("S4", "first weights", "an ImageNet encoder", _first_weights, _pretrained),
         Condition(
-            "S5", "optimiser", "Adam, 1e-4, step, batch 4", _optimiser,
-            lambda s: (s.learning_rate, s.schedule, s.batch_size) == (1e-4, Schedule.STEP, 4),
+            "S5", "optimiser", "Adam with L2 of 1e-3, 1e-4, step, batch 4", _optimiser,
+            lambda s: (
+                (s.optimiser, s.weight_decay, s.learning_rate, s.schedule, s.batch_size)
+                == (Optimiser.ADAM, 1e-3, 1e-4, Schedule.STEP, 4)
+            ),
         ),
         Condition(
             "S6", "images seen", f"up to {SSD_IMAGES:,} (500 epochs)", _images,
@@ -104,6 +110,11 @@ CONDITIONS: dict[Paper, Sequence[Condition]] = {
         ),
         Condition(
             "S7", "precision", "fp32", _precision, lambda s: s.precision is Precision.FP32
+        ),
+        Condition(
+            "S8", "first weights of the heads", "PyTorch's own (released code)",
+            lambda s: s.head_init,
+            lambda s: s.detector not in OWN_SSDS or s.head_init is HeadInit.RELEASED,
         ),
     ),
     Paper.LAPNET: (

@@ -7,7 +7,7 @@ was timed, all others from runs. LapNet's are named `lapnet-table…`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from pipelines.spec import DetectorName
 SSD_TABLES = (
     "table3", "table5", "table6", "table7", "table8", "augmentation", "released", "heads",
 )  # fmt: skip
-LAPNET_TABLES = ("table1", "table2a", "table2b", "table3")
+LAPNET_TABLES = ("table1", "table2a", "table2b", "table2b-sgd", "table3")
 SLIP = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
 SPEED = "One image at a time at 512×512"
 SPEED_REMARK = (
@@ -166,6 +166,15 @@ def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
         write_table(folder, "forecast", table, FORECAST, FORECAST_REMARK)
 
 
+def declared_tables(names: Sequence[str], paper: Mapping[str, Any], study: Study) -> list[str]:
+    """The tables of which the study declares some row."""
+    return [
+        name
+        for name in names
+        if any(study.row_spec(row["row"]) for row in paper[name]["rows"].values() if "row" in row)
+    ]
+
+
 def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
     """Tables 1 to 8 of the scale-aware SSD's paper, and what its text claims beside them."""
     write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
@@ -174,10 +183,9 @@ def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> No
     if timed.exists():
         write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
     remark = f"{study.notice} {explain_departures(Paper.SSD)}".strip()
-    for name in SSD_TABLES:
-        if any(study.row_spec(row["row"]) for row in paper[name]["rows"].values()):
-            table = trained_table(Paper.SSD, paper[name], study)
-            write_table(folder, name, table, paper[name]["caption"], remark)
+    for name in declared_tables(SSD_TABLES, paper, study):
+        table = trained_table(Paper.SSD, paper[name], study)
+        write_table(folder, name, table, paper[name]["caption"], remark)
     write_table(folder, "convergence", convergence(study), CONVERGENCE)
     write_table(folder, "balance", balance(study), BALANCE)
     write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)
@@ -185,8 +193,8 @@ def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> No
 
 def write_lapnet_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
     """Tables 1, 2a, 2b and 3 of LapNet's paper."""
-    remark = explain_departures(Paper.LAPNET)
-    for name in LAPNET_TABLES:
+    remark = f"{study.notice} {explain_departures(Paper.LAPNET)}".strip()
+    for name in declared_tables(LAPNET_TABLES, paper, study):
         table = trained_table(Paper.LAPNET, paper[name], study)
         if name == "table1":
             table = table.join(class_columns(paper[name], study))

@@ -228,10 +228,10 @@ def late_change(history: Sequence[Mapping[str, float]]) -> tuple[float | None, f
     validated = _around_the_last_third(rows, "validation_AP", window=1)
     logged = _around_the_last_third(rows, "loss", window=3)
     gain = round(validated[2] - validated[1], 4) if validated else None
-    if logged is None or logged[0] <= logged[2]:
+    if logged is None or max(logged[:2]) <= logged[2]:
         return gain, None
     first, before, last = logged
-    return gain, round((before - last) / (first - last), 4)
+    return gain, round((before - last) / (max(first, before) - last), 4)
 
 
 def _around_the_last_third(

@@ -1,5 +1,8 @@
 """A run's departures from its paper are those of its conditions, and none in the paper's own."""
 
+from dataclasses import replace
+
+from method.first_weights import HeadInit
 from method.lapnet.network import Backbone
 from pipelines.departures import CONDITIONS, Paper, departures
 from pipelines.spec import (
@@ -16,12 +19,16 @@ def test_the_ssd_s_departures_are_what_differs_and_no_more():
     paper = RunSpec(
         dataset="tomatod", input_size=512, init="torchvision", learning_rate=1e-4,
         schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
+        optimiser=Optimiser.ADAM, head_init=HeadInit.RELEASED,
     )  # fmt: skip
     assert departures(paper, Paper.SSD) == []
+    assert departures(replace(paper, optimiser=Optimiser.ADAMW), Paper.SSD) == ["S5 optimiser"]
     assert departures(RunSpec(), Paper.SSD) == [
         "S1 data", "S2 input size", "S4 first weights", "S5 optimiser", "S6 images seen",
-        "S7 precision",
+        "S7 precision", "S8 first weights of the heads",
     ]  # fmt: skip
+    rival = replace(paper, detector=DetectorName.RETINANET_R50, head_init=HeadInit.XAVIER)
+    assert departures(rival, Paper.SSD) == []
 
 
 def test_lapnet_s_departures_are_what_differs_and_no_more():

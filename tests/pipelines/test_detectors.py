@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from method.boxes import BoxCoding
+from method.first_weights import HeadInit, Law
 from method.lapnet.detector import LapNet, LapNetConfig, Overlap
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
@@ -47,6 +48,8 @@ def test_each_switch_of_the_released_code_changes_its_own_place():
     assert released(Released.MINE_OVER_BATCH)["sampling"].over_batch
     assert released(Released.INCLUSIVE_OVERLAP)["matching"].inclusive_overlap
     assert released(Released.WHOLE_PIXELS)["selection"].whole_pixels
+    assert released(Released.LATER_WINS)["matching"].later_wins
+    assert released(Released.WHOLE_PIXEL_TARGETS) == {"whole_pixel_targets": True}
     selection = released(Released.SCORE_FLOOR)["selection"]
     assert (selection.score_floor, selection.nms_iou, selection.most) == (0.3, 0.3, 300)
 
@@ -60,6 +63,41 @@ def test_another_training_gives_all_but_the_heads(tmp_path):
     for name, value in detector.state_dict().items():
         expected = plain if "_heads." in name else other
         assert torch.equal(value, expected.state_dict()[name]), name
+
+
+def test_a_run_of_no_steps_has_all_of_another_s_weights(tmp_path):
+    other = build_detector(small(seed=1), 3, IMAGES)
+    path = tmp_path / "model.safetensors"
+    save_file({k: v.contiguous() for k, v in other.state_dict().items()}, path)
+    detector = build_detector(small(init=str(path), iterations=0), 3, IMAGES)
+    for name, value in detector.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+    with pytest.raises(UserError, match="is not of this detector"):
+        build_detector(small(init=str(path), iterations=0), 4, IMAGES)
+
+
+@pytest.mark.parametrize("init", list(HeadInit))
+def test_the_heads_start_as_the_specification_says(init):
+    detector = build_detector(small(head_init=init), 3, IMAGES)
+    plain = build_detector(small(), 3, IMAGES)
+    own, law = detector.class_heads[0].weight, init.of_heads
+    fan = own[0].numel()
+    deviation = {
+        Law.XAVIER: (2 / (fan + 9 * len(own))) ** 0.5,
+        Law.PYTORCH: (3 * fan) ** -0.5,
+        Law.SMALL: 0.01,
+    }
+    assert own.std().item() == pytest.approx(deviation[law], rel=0.1)
+    for name, value in plain.encoder.state_dict().items():
+        assert torch.equal(value, detector.encoder.state_dict()[name])
+
+
+def test_the_number_of_detections_kept_is_the_specification_s():
+    assert ssd_config(small(max_detections=300), 3).selection.most == 300
+    lapnet = RunSpec(input_size=64, detector=DetectorName.LAPNET, max_detections=7)
+    assert build_detector(lapnet, 3, IMAGES).config.selection.most == 7
+    with pytest.raises(UserError, match="max_detections belongs to"):
+        build_detector(replace(lapnet, detector=DetectorName.SSDLITE), 3, IMAGES)
 
 
 def test_weights_of_too_few_blocks_are_refused(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml, modify_yaml
 
+from method.first_weights import HeadInit
 from method.samplers import Sampler
 from pipelines.errors import UserError
 from pipelines.plan import PARAMETERS, read_parameters, study, workbench_spec
@@ -55,6 +56,39 @@ def test_the_workbench_changes_what_it_names_and_nothing_else():
 def test_a_wrong_value_is_refused_with_the_right_ones(name, value, message):
     with pytest.raises(UserError, match=message):
         workbench_spec({**read_parameters(), name: value})
+
+
+def test_a_detector_s_settings_lie_between_the_profile_s_and_the_row_s():
+    parameters = {
+        "detectors": {"scale-aware-ssd": {"head_init": "released", "warmup": 1}},
+        "rows": {"plain": {}, "own": {"warmup": 5}, "rival": {"detector": "ssdlite-mobilenet-v3"}},
+        "profiles": {
+            "small": {
+                "settings": {"warmup": 9, "iterations": 3},
+                "detectors": {"scale-aware-ssd": {"max_detections": 7}},
+                "overrides": {},
+                "runs": {"train": ["plain-s0", "own-s0", "rival-s0"]},
+            }
+        },
+    }
+    runs = study(parameters, "small")
+    plain, own, rival = (runs[f"{row}-s0"] for row in ("plain", "own", "rival"))
+    assert (plain.head_init, plain.max_detections, plain.warmup) == (HeadInit.RELEASED, 7, 1)
+    assert (own.warmup, own.iterations) == (5, 3)
+    assert (rival.head_init, rival.max_detections, rival.warmup) == (HeadInit.XAVIER, 100, 9)
+
+
+def test_the_seed_stands_where_the_first_weights_name_it():
+    runs = study(read_parameters(), "quick")
+    for seed in (0, 1, 2):
+        spec = runs[f"released-score-floor-s{seed}"]
+        assert spec.init == f"results/quick/trained/sampler-dns-s{seed}/model.safetensors"
+        assert spec.iterations == 0
+
+
+def test_only_a_run_s_weights_can_be_scored_without_a_step():
+    with pytest.raises(UserError, match="iterations may be 0 only if init is a run's weights"):
+        workbench_spec({**read_parameters(), "iterations": 0})
 
 
 def test_one_run_under_two_names_is_refused():

@@ -37,6 +37,19 @@ def test_learning_rate_by_hand():
     assert learning_rate(polynomial, 75, 1.0) == pytest.approx(0.25**0.9)
 
 
+def test_adam_adds_its_decay_to_the_gradient_and_adamw_takes_it_off_the_weight():
+    # A first step of Adam is the sign of what it is given, times the rate; of nothing it is 0.
+    moved = {}
+    for optimiser in (Optimiser.ADAM, Optimiser.ADAMW):
+        layer = torch.nn.Linear(1, 1, bias=False)
+        layer.weight.data.fill_(2.0)
+        layer.weight.grad = torch.zeros(1, 1)
+        spec = dataclasses.replace(SPEC, optimiser=optimiser, learning_rate=0.1, weight_decay=0.5)
+        make_optimizer(layer, spec).step()
+        moved[optimiser] = float(layer.weight.detach()) - 2
+    assert moved == pytest.approx({Optimiser.ADAM: -0.1, Optimiser.ADAMW: -2 * 0.1 * 0.5})
+
+
 @pytest.mark.parametrize(
     ("optimiser", "decayed"),
     # A step takes 5 % off; SGD's second takes 0.9 of the first one's once more.
