@@ -82,7 +82,7 @@ def _input_size(spec: RunSpec) -> str:
 
 
 def _images(spec: RunSpec) -> str:
-    return f"{spec.iterations * spec.batch_size:,}"
+    return f"{spec.images_seen:,}"
 
 
 def _precision(spec: RunSpec) -> str:
@@ -106,7 +106,7 @@ CONDITIONS: dict[Paper, Sequence[Condition]] = {
         ),
         Condition(
             "S6", "images seen", f"up to {SSD_IMAGES:,} (500 epochs)", _images,
-            lambda s: s.iterations * s.batch_size >= SSD_IMAGES,
+            lambda s: s.images_seen >= SSD_IMAGES,
         ),
         Condition(
             "S7", "precision", "fp32", _precision, lambda s: s.precision is Precision.FP32
@@ -144,7 +144,7 @@ CONDITIONS: dict[Paper, Sequence[Condition]] = {
         ),
         Condition(
             "L7", "images seen", f"{LAPNET_IMAGES:,} or more", _images,
-            lambda s: s.iterations * s.batch_size >= LAPNET_IMAGES,
+            lambda s: s.images_seen >= LAPNET_IMAGES,
         ),
         Condition(
             "L8", "precision", "fp32", _precision, lambda s: s.precision is Precision.FP32

@@ -51,7 +51,7 @@ def seconds_here(spec: RunSpec, study: Study, timed: pd.DataFrame) -> float:
     if alike.empty:
         alike = ledger[ledger["detector"] == DetectorName.SCALE_AWARE_SSD]
     rate = float((alike["images_a_second"] * alike["flops_an_image"]).median())
-    return spec.iterations * spec.batch_size * _operations(spec, study, timed) / rate
+    return spec.images_seen * _operations(spec, study, timed) / rate
 
 
 def _operations(spec: RunSpec, study: Study, timed: pd.DataFrame) -> float:
@@ -81,7 +81,7 @@ def _profile(
     return {
         "profile": name,
         "runs": str(len(specs)),
-        "images seen": f"{sum(s.iterations * s.batch_size for s in specs.values()):,}",
+        "images seen": f"{sum(s.images_seen for s in specs.values()):,}",
         "days here": f"{sum(runs) / DAY:,.0f}",
         **{f"{n} GPU{'s' if n > 1 else ''}, hours": f"{span:,.0f}" for n, span in spans.items()},
         "longest run, hours": f"{max(hours):,.0f}",

@@ -223,6 +223,11 @@ class RunSpec:
         text = json.dumps(self.changes(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def images_seen(self) -> int:
+        """Images over the whole training, repeats counted."""
+        return self.iterations * self.batch_size
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in `run.json`."""
         return dataclasses.asdict(self)

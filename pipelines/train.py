@@ -97,8 +97,8 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         return
     detections = detect_all(detector, test, spec, device)
     health = measure(
-        detector, start, training, test, detections, progress.history, calibration.to(device),
-        lambda split: detect_all(detector, split, spec, device),
+        detector, start, training, test, detections, progress.history, spec.images_seen,
+        calibration.to(device), lambda split: detect_all(detector, split, spec, device),
     )  # fmt: skip
     record = {
         "name": folder.name,
@@ -238,7 +238,7 @@ def _cost(
     detector: Detector, spec: RunSpec, progress: Progress, device: torch.device
 ) -> dict[str, float]:
     blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8, device=device)
-    images = spec.iterations * spec.batch_size
+    images = spec.images_seen
     elsewhere = progress.elsewhere
     memory = elsewhere.peak_memory_mib if elsewhere else peak_memory_mib(device)
     return {

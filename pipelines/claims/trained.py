@@ -168,7 +168,7 @@ def unequal_conditions(study: Study, row: str, reference: str) -> list[str]:
     one, other = study.row_spec(row), study.row_spec(reference)
     if one is None or other is None:
         return []
-    seen = [spec.iterations * spec.batch_size for spec in (one, other)]
+    seen = [spec.images_seen for spec in (one, other)]
     unequal = [] if seen[0] == seen[1] else [f"images seen ({seen[0]:,} against {seen[1]:,})"]
     random = [spec.init == "none" for spec in (one, other)]
     if one.detector is not other.detector and random[0] != random[1]:

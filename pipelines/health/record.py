@@ -41,6 +41,7 @@ def measure(
     test: PreparedSplit,
     detections: Sequence[Mapping[str, Any]],
     history: Sequence[Mapping[str, float]],
+    images_seen: int,
     calibration: Tensor,
     detect: Detect,
 ) -> Health:
@@ -53,10 +54,11 @@ def measure(
         test: what it is scored on.
         detections: in the test images, as COCO results.
         history: of the training.
+        images_seen: in training; of a shorter one fewer training images are looked at again.
         calibration: B×3×S×S `uint8` training images, on the detector's device.
         detect: finds objects in a split as the test images' were found.
     """
-    sample = training.first(min(SAMPLE, len(test.images)))
+    sample = training.first(min(SAMPLE, len(test.images), images_seen or SAMPLE))
     known, unknown = _fits(detector, training, test, calibration.device)
     seen, judged = ladder(sample, detect(sample)), ladder(test, detections)
     cap = detector.config.selection.most if isinstance(detector, SSD | LapNet) else Selection.most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ IOU_GAIN = 0.05
 DEAD = 1e-3
 """Standard deviation of a feature map in which nothing happens."""
 ACCURACY_GAIN = 0.02
-"""What the classes of positives must gain on the commonest one."""
+"""What the classes of positives must gain on the commonest one; with few, what luck may give."""
 BY_HEART = 35.0
 """Points of AP50 between training and test images."""
 CUT_OFF = 0.1
@@ -86,8 +87,9 @@ def _classes(health: Health) -> Complaint | None:
     known, unknown = health.training, health.test
     if known is None or unknown is None or known.commonest == 1:
         return None
+    luck = 2 * math.sqrt(unknown.commonest * (1 - unknown.commonest) / unknown.positives)
     learned = known.class_loss < known.class_loss_of_shares
-    if learned and unknown.accuracy >= unknown.commonest + ACCURACY_GAIN:
+    if learned and unknown.accuracy >= unknown.commonest + max(ACCURACY_GAIN, luck):
         return None
     return Complaint(
         "the classes are no better than always the commonest",

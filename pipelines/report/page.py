@@ -101,7 +101,7 @@ def render(
             spec=study.spec,
             built_in=study.spec.dataset in BUILT_IN,
             planned=len(study.specs),
-            share_of_images=study.spec.iterations * study.spec.batch_size / SSD_IMAGES,
+            share_of_images=study.spec.images_seen / SSD_IMAGES,
             entries=entries,
             runs_by_row=by_row,
             costs=costs_by_device(list(entries.values())),

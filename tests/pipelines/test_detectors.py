@@ -12,6 +12,7 @@ from method.first_weights import HeadInit, Law
 from method.lapnet.detector import LapNet, LapNetConfig, Overlap
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
+from method.ssd import SSD
 from pipelines.detectors import agreement, build_detector, ssd_config, weights_fingerprint
 from pipelines.errors import UserError
 from pipelines.spec import DetectorName, Released, RunSpec, Switch
@@ -80,6 +81,8 @@ def test_a_run_of_no_steps_has_all_of_another_s_weights(tmp_path):
 def test_the_heads_start_as_the_specification_says(init):
     detector = build_detector(small(head_init=init), 3, IMAGES)
     plain = build_detector(small(), 3, IMAGES)
+    assert isinstance(detector, SSD)
+    assert isinstance(plain, SSD)
     own, law = detector.class_heads[0].weight, init.of_heads
     fan = own[0].numel()
     deviation = {
@@ -95,7 +98,9 @@ def test_the_heads_start_as_the_specification_says(init):
 def test_the_number_of_detections_kept_is_the_specification_s():
     assert ssd_config(small(max_detections=300), 3).selection.most == 300
     lapnet = RunSpec(input_size=64, detector=DetectorName.LAPNET, max_detections=7)
-    assert build_detector(lapnet, 3, IMAGES).config.selection.most == 7
+    detector = build_detector(lapnet, 3, IMAGES)
+    assert isinstance(detector, LapNet)
+    assert detector.config.selection.most == 7
     with pytest.raises(UserError, match="max_detections belongs to"):
         build_detector(replace(lapnet, detector=DetectorName.SSDLITE), 3, IMAGES)
 

@@ -36,9 +36,11 @@ def test_a_proposal_by_hand():
     # Spreads 2, 1 and 0, pooled: the root of (2 * 4 + 2 * 1 + 0) / 6, which is above 1.
     found = propose({"a": [28, 30, 32], "b": [49, 50, 51], "c": [0, 0, 0]})
     pooled = (10 / 6) ** 0.5
-    assert found["a"] == (22, 38)
-    assert found["b"] == (round(50 - 4 * pooled, 1), round(50 + 4 * pooled, 1))
-    assert found["c"] == (0, 1)
+    assert found == {
+        "a": (22, 38),
+        "b": (round(50 - 4 * pooled, 1), round(50 + 4 * pooled, 1)),
+        "c": (0, 1),
+    }
 
 
 def test_every_row_of_quick_has_a_range():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from method.first_weights import HeadInit
+from method.ssd import SSD
 from pipelines.augment import FixedBatches
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
@@ -20,7 +21,7 @@ SIZE = 128
 CPU = torch.device("cpu")
 COLOURS = {1: (200, 40, 40), 2: (40, 60, 200)}
 SOUND = RunSpec(
-    input_size=SIZE, width=0.5, iterations=200, batch_size=8, learning_rate=0.005,
+    input_size=SIZE, width=0.25, iterations=120, batch_size=8, learning_rate=0.02,
     precision=Precision.FP32, head_init=HeadInit.RELEASED, max_detections=300,
 )  # fmt: skip
 
@@ -29,7 +30,7 @@ def coloured_boxes(count, seed, first_class_share=0.6):
     """A split of `count` images with three boxes each, whose colour is their class."""
     generator = np.random.default_rng(seed)
     pixels = generator.integers(110, 140, (count, SIZE, SIZE, 3), dtype=np.uint8)
-    annotations = []
+    annotations: list[Annotation] = []
     for image in range(count):
         for place in range(3):
             width, height = generator.uniform(7, 22, 2)
@@ -66,13 +67,13 @@ def trained_health(spec, training, test, *, change=lambda detector: None, labels
     torch.set_num_threads(1)
     calibration = to_batch(training.images[:16], CPU)
     detector = build_detector(spec, 2, calibration)
+    assert isinstance(detector, SSD)
     change(detector)
-    detector.to(memory_format=torch.channels_last)
     start = spread(detector, calibration, fresh=True)
     batches = FixedBatches(detector.match, labels or training, CPU)
     progress = train(detector, batches, spec, device=CPU, steps=OwnSteps(detector, spec))
     found = detect_all(detector, test, spec, CPU)
     return measure(
-        detector, start, labels or training, test, found, progress.history, calibration,
-        lambda split: detect_all(detector, split, spec, CPU),
+        detector, start, labels or training, test, found, progress.history, spec.images_seen,
+        calibration, lambda split: detect_all(detector, split, spec, CPU),
     )  # fmt: skip

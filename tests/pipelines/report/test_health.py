@@ -51,6 +51,7 @@ def test_a_run_s_line_has_its_figures_and_the_rules_that_it_breaks(measured):
     assert [c.rule for c in basic.complaints] == []
     assert [c.rule for c in dns.complaints] == ["the boxes are no better than the anchors"]
     assert (section.sound, section.unmeasured) == (1, 2)
+    assert section.ladder is not None
     assert "custom: 60.0 at 0.10, 52.0 at 0.50, 47.0 at 0.75" in section.ladder.panels[0].words
 
 
