@@ -104,6 +104,8 @@ def spread(detector: Detector, images: Tensor, *, fresh: bool) -> Spread | None:
         images: B×3×S×S `uint8`.
         fresh: whether its batch norms know no statistics yet, so that a copy takes the batch's.
     """
+    if type(detector).activations is Detector.activations:
+        return None  # before a copy: another library's network may not be one that can be copied
     if fresh:
         detector = copy.deepcopy(detector)
     training = detector.training
