@@ -23,7 +23,7 @@ from pipelines.hashing import file_sha256
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WRITTEN = REPOSITORY / "results" / "workbench" / "inputs.json"
-OTHER_RUNS = ("rows", "runs", "overrides", "profiles")
+OTHER_RUNS = ("rows", "runs", "overrides", "profiles", "expected", "notice")
 """Parts of params.yaml that say nothing of the workbench's run."""
 
 
