@@ -40,7 +40,7 @@ def best(median, seed=0):
     return rank_candidates(boxes, sides, 512)[0]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000))
 def test_larger_objects_get_later_blocks_and_larger_anchors(seed):
     small, middle, large = best(14, seed), best(30, seed), best(75, seed)
@@ -141,7 +141,7 @@ def test_overlap_by_hand():
     assert best_overlaps(boxes, [16.0], [16], 64).tolist() == pytest.approx([1, 1 / 3])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.floats(8, 120))
 def test_overlap_equals_the_best_of_all_anchors(seed, median):
     boxes, _ = objects(median, count=20, input_size=128, seed=seed)
