@@ -10,9 +10,21 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LONGEST = (
     "pipelines/test_contract.py",
+    "pipelines/launch/test_survival.py",
+    "baselines/tf_od/test_detector.py",
     "pipelines/launch/test_ray.py",
+    "pipelines/launch/test_slurm.py",
+    "pipelines/health/test_rules.py",
+    "pipelines/test_train.py",
+    "pipelines/test_processes.py",
+    "pipelines/test_speed.py",
+    "pipelines/launch/test_clones.py",
+    "pipelines/test_gpu.py",
+    "pipelines/test_workbench.py",
+    "pipelines/launch/test_exchange.py",
+    "pipelines/test_steps.py",
 )
-"""By the time they take, the longest first."""
+"""By the time they take, about, the longest first."""
 
 
 def rank(path: Path, slow: Collection[Path]) -> int:
