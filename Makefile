@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 is_311 := 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 PYTHON ?= $(firstword $(foreach p,python3.11 python3 python,$(shell $(p) -c $(is_311) 2> /dev/null && echo $(p))))
-PYTEST_FLAGS ?= -n auto --maxprocesses 4 --dist worksteal
+# Whole files, the longest first: what the tests of a file share is made once.
+PYTEST_FLAGS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bin := .venv/bin
 with_path := PATH="$$PWD/$(bin):$$PATH"

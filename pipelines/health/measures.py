@@ -139,7 +139,8 @@ def positives_of(
             for i in numbers
         ]
         batch = to_batch(split.images[start : numbers.stop], device)
-        part = detector.positives(batch, [match.to(device) for match in matches])
+        with torch.compiler.set_stance("force_eager"):
+            part = detector.positives(batch, [match.to(device) for match in matches])
         if part is None:
             return None
         parts.append(part)

@@ -54,7 +54,7 @@ def best(median, seed=0):
     return rank_candidates(boxes, sides, 512)[0]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000))
 def test_larger_objects_get_later_blocks_and_larger_anchors(seed):
     small, middle, large = best(14, seed), best(30, seed), best(75, seed)

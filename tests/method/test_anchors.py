@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from method.anchors import anchor_grid, cell_centres
@@ -32,7 +32,6 @@ def test_the_ratios_of_a_cell_lie_together_and_keep_the_area():
     ]
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 9), st.integers(1, 9)),
     st.sampled_from([8, 16, 32, 64]),

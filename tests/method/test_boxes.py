@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import box_convert, box_iou
@@ -36,7 +36,6 @@ def test_offsets_by_hand(coding, expected):
     )
 
 
-@settings(deadline=None)
 @given(CENTRED, CENTRED, st.sampled_from(BoxCoding))
 def test_decoding_undoes_encoding(box, anchor, coding):
     anchor = torch.tensor([anchor], dtype=torch.float64)
@@ -47,7 +46,6 @@ def test_decoding_undoes_encoding(box, anchor, coding):
     torch.testing.assert_close(again, xyxy, rtol=1e-9, atol=1e-8)
 
 
-@settings(deadline=None)
 @given(CENTRED, CENTRED)
 def test_ssd_s_coding_is_torchvision_s(box, anchor):
     box, anchor = (torch.tensor([b], dtype=torch.float64) for b in (box, anchor))
@@ -55,7 +53,6 @@ def test_ssd_s_coding_is_torchvision_s(box, anchor):
     torch.testing.assert_close(encode(corners(box), anchor), expected)
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(-15, 15)] * 4), CENTRED)
 def test_ssd_s_decoding_is_torchvision_s(offsets, anchor):
     offsets, anchor = (torch.tensor([v], dtype=torch.float64) for v in (offsets, anchor))

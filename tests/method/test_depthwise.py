@@ -34,7 +34,7 @@ def gradients(convolution, x, weight, upstream, dtype):
     seed=st.integers(0, 1000),
     dtype=st.sampled_from([torch.bfloat16, torch.float32]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_output_and_gradients_are_those_of_torch(channels, height, width, side, seed, dtype):
     draw = torch.Generator().manual_seed(seed)
     # Small whole numbers: every sum is exact in bfloat16, in whatever order it is taken.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
@@ -58,7 +58,6 @@ RULES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), RULES)
 def test_selection_is_the_plain_loop_s(seed, rule):
     generator = torch.Generator().manual_seed(seed)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models.detection._utils import Matcher, SSDMatcher
 from torchvision.ops import box_convert, box_iou
@@ -114,7 +114,6 @@ def test_of_two_objects_that_match_one_anchor_the_later_wins_where_asked():
     assert pairs([low, tall], anchors, Matching(later_wins=True)) == {0: 0, 1: 1, 2: 1}
 
 
-@settings(deadline=None)
 @given(BOXES)
 def test_without_a_fallback_it_is_torchvision_s_matcher(boxes):
     xywh = torch.tensor(boxes, dtype=torch.float32)
@@ -134,7 +133,6 @@ def test_with_objects_apart_and_a_fallback_of_0_it_is_torchvision_s_ssd_matcher(
     assert torch.equal(owner, oracle[anchor])
 
 
-@settings(deadline=None)
 @given(BOXES)
 def test_positives_are_ascending_and_overlap_at_least_as_the_fallback_asks(boxes):
     objects = box_convert(torch.tensor(boxes, dtype=torch.float32), "xywh", "xyxy")

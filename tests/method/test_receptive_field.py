@@ -36,7 +36,7 @@ def seen_by(cell: Tensor, image: Tensor) -> tuple[list[int], list[int]]:
     return places.amin(dim=0).tolist(), places.amax(dim=0).tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CHAINS)
 def test_a_cell_has_gradients_over_its_field_and_its_neighbour_one_stride_on(layers):
     field = receptive_field(layers)

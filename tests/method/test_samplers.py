@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models.detection import ssd as torchvision_ssd
 from torchvision.models.detection._utils import BoxCoder
@@ -128,7 +128,6 @@ def test_a_batch_without_positives_learns_from_all_negatives(sampler, over_batch
     assert sample_negatives(logits, labels, Sampling(sampler, over_batch=over_batch)).all()
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 10_000),
     st.integers(1, 4),
@@ -158,7 +157,6 @@ def test_mining_takes_the_asked_number_of_the_hardest_and_never_a_positive(
             assert (group_loss[background & ~chosen] <= group_loss[chosen].min()).all()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(Sampler), st.integers(1, 60))
 def test_no_limited_batch_with_positives_has_more_samples_than_the_limit(seed, sampler, limit):
     logits, labels = random_batch(seed, images=2, anchors=40, positives=0.2)

@@ -23,11 +23,10 @@ values = st.recursive(
 
 
 def cases(number: int) -> settings:
-    """As many examples, none of which is hurried."""
+    """As many examples, in tests whose fixtures all examples share."""
+    shared = HealthCheck.function_scoped_fixture
     return settings(
-        max_examples=number,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        max_examples=number, suppress_health_check=[*settings().suppress_health_check, shared]
     )
 
 

@@ -127,9 +127,9 @@ def test_no_batch_waits(augment, detector):
 
 
 @pytest.mark.slow
-def test_a_whole_run_on_a_gpu(tmp_path, monkeypatch):
+def test_a_whole_run_on_a_gpu(small_data, tmp_path, monkeypatch):
     """The files of a run folder, whose numbers are the CPU's."""
-    spec = replace(SPEC, input_size=128, validate_every=2, width=0.5)
+    spec = replace(SPEC, dataset=small_data, validate_every=2, width=0.5)
     train.run(spec, tmp_path / "cpu")
     monkeypatch.setattr(train, "choose_device", lambda: GPU)
     with simulated_gpu():

@@ -16,12 +16,14 @@ from method.lapnet.detector import LapNet, LapNetConfig
 from method.lapnet.losses import Balance
 from method.samplers import Sampler, Sampling
 from method.ssd import SSD, SSDConfig
+from pipelines import train
 from pipelines.errors import UserError
 from pipelines.processes import own_part, require_divisible
 from pipelines.runtime import REPOSITORY
-from pipelines.spec import DetectorName, Optimiser, Precision, Released, RunSpec
+from pipelines.spec import Augment, DetectorName, Optimiser, Precision, Released, RunSpec
 from pipelines.steps import OwnSteps
 
+KINDS = ("dns", "basic", "learned", "ratio")
 SIZE = 128
 BATCH = 4
 SPEC = RunSpec(
@@ -62,19 +64,27 @@ def gradients(kind):
     return {name: p.grad for name, p in detector.named_parameters()}, counts
 
 
-def work(rank, meeting, kind, out):
-    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-    found, counts = gradients(kind)
-    torch.save((found, counts), f"{out}-{rank}.pt")
+def work(rank, folder):
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    for kind in KINDS:
+        torch.save(gradients(kind), folder / f"{kind}-{rank}.pt")
     dist.destroy_process_group()
 
 
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    """Where the gradients and counts of each kind and process lie."""
+    folder = tmp_path_factory.mktemp("two")
+    spawn(work, args=(folder,), nprocs=2)
+    return folder
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["dns", "basic", "learned", "ratio"])
-def test_two_processes_give_the_gradients_of_one(kind, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_give_the_gradients_of_one(kind, of_two):
     expected, alone = gradients(kind)
-    spawn(work, args=(tmp_path / "meeting", kind, tmp_path / "out"), nprocs=2)
-    (first, parts), (second, others) = (torch.load(tmp_path / f"out-{k}.pt") for k in (0, 1))
+    (first, parts), (second, others) = (torch.load(of_two / f"{kind}-{k}.pt") for k in (0, 1))
     assert expected.keys() == first.keys()
     scale = max(gradient.abs().max() for gradient in expected.values() if gradient is not None)
     for name, gradient in expected.items():
@@ -86,22 +96,20 @@ def test_two_processes_give_the_gradients_of_one(kind, tmp_path):
 
 
 @pytest.mark.slow
-def test_torchrun_trains_one_run_with_two_processes(tmp_path):
-    specification = {"dataset": "scenes", "input_size": 128, "iterations": 10, "batch_size": 4,
-                     "augment": ["flip"], "precision": "fp32", "threads": 1}  # fmt: skip
-    (tmp_path / "spec.json").write_text(json.dumps(specification))
-    launchers = {
-        "two": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"],
-        "one": [sys.executable],
-    }
-    for name, launcher in launchers.items():
-        command = [*launcher, "-m", "pipelines.train", "spec.json", name]
-        paths = [str(tmp_path / part) if part in ("spec.json", name) else part for part in command]
-        done = subprocess.run(paths, cwd=REPOSITORY, env=_environment(), capture_output=True)
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
-    records = {n: json.loads((tmp_path / n / "run.json").read_text()) for n in launchers}
-    assert [records[n]["machine"]["processes"] for n in ("one", "two")] == [1, 2]
-    one, two = (pd.read_csv(tmp_path / n / "history.csv").iloc[0] for n in ("one", "two"))
+def test_torchrun_trains_one_run_with_two_processes(small_data, tmp_path):
+    spec = RunSpec(
+        dataset=small_data, input_size=64, width=0.25, iterations=10, batch_size=4,
+        augment=(Augment.FLIP,), precision=Precision.FP32, threads=1,
+    )  # fmt: skip
+    (tmp_path / "spec.json").write_text(json.dumps(spec.to_dict()))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "pipelines.train", tmp_path / "spec.json", tmp_path / "two"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=_environment(), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    train.run(spec, tmp_path / "one")
+    records = {n: json.loads((tmp_path / n / "run.json").read_text()) for n in ("one", "two")}
+    assert [record["machine"]["processes"] for record in records.values()] == [1, 2]
+    one, two = (pd.read_csv(tmp_path / n / "history.csv").iloc[0] for n in records)
     assert two["positives"] == one["positives"], "the same images, changed alike"
     assert two["loss"] == pytest.approx(one["loss"], rel=0.5), "but for batch norms"
     assert {p.name for p in tmp_path.iterdir()} == {"spec.json", "one", "two"}

@@ -99,7 +99,7 @@ def test_seeds_needed_are_those_of_published_tables_of_power(effect, n):
     assert seeds_needed(-2 * effect, 2.0) == n
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.floats(0.1, 20))
 def test_the_smallest_difference_is_shown_by_so_many_seeds_and_not_by_fewer(n, deviation):
     smallest = smallest_difference(n, deviation)

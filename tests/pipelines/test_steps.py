@@ -94,7 +94,7 @@ def test_a_compiled_step_is_the_same_step():
     """To rounding, though the network's operations are fused."""
     torch.manual_seed(0)
     spec = dataclasses.replace(
-        SPEC, attach=(1, 2), precision=Precision.FP32, optimiser=Optimiser.SGD
+        SPEC, attach=(1, 2), width=0.25, precision=Precision.FP32, optimiser=Optimiser.SGD
     )
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     boxes, labels = torch.tensor([[4.0, 4, 30, 30], [20, 30, 50, 60]]), torch.tensor([1, 3])

@@ -78,7 +78,7 @@ def test_no_object_covers_another(scenes):
     length=st.floats(0.15, 0.5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_box_is_tight_around_what_is_drawn(label, heading, length, seed):
     size = 256
     laid = Site((0.3, 0.0, 0.3))

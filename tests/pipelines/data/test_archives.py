@@ -82,7 +82,7 @@ def test_an_archive_comes_out_byte_for_byte(tmp_path, folder, name, write):
     assert content(folder) == FILES
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.dictionaries(st.from_regex(r"[a-c]{1,2}(/[d-f]{1,2}){0,2}", fullmatch=True), st.binary()))
 def test_any_tree_of_plain_files_comes_out_the_same(tmp_path_factory, files):
     names = set(files)

@@ -23,6 +23,16 @@ from pipelines.runtime import REPOSITORY
 KILLS = int(os.environ.get("KILLS", "3"))
 ROWS = ("anchors-25-38-58-87", "sampler-dns", "original-attachment")
 CODE = ("method", "baselines", "pipelines", "params.yaml", "dvc.yaml")
+SMALL = {"input_size": 64, "iterations": 40, "width": 0.25, "precision": "fp32"}
+DRAW = """
+from pathlib import Path
+from pipelines.data.prepared import prepare
+from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+
+few = ScenesSpec(train=16, val=1, test=8, size=128)
+sources = open_dataset(DatasetSpec("scenes", scenes=few))
+prepare(sources, Path("data/scenes-64"), 64, progress=False)
+"""
 LAUNCH = [sys.executable, "-m", "pipelines.launch", "quick", "-j", "2"]
 MEASURED = ["training_seconds", "images_a_second", "peak_memory_mib", "record_sha256"]
 """Columns of the ledger that two trainings do not share."""
@@ -38,14 +48,15 @@ def project(tmp_path_factory) -> Path:
         copy(REPOSITORY / name, folder / name)
     parameters = yaml.safe_load((folder / "params.yaml").read_text())
     quick = parameters["profiles"]["quick"]
-    quick["settings"] |= {"input_size": 128, "iterations": 40}
+    quick["settings"] |= SMALL
     quick["overrides"] = {}
     quick["runs"] = {"train": [f"{row}-s0" for row in ROWS]}
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters))
     stages = yaml.safe_load((folder / "dvc.yaml").read_text())
     kept = {name: stages["stages"][name] for name in ("plan", "train", "ledger")}
-    kept["data"] = {"cmd": "python -m pipelines.prepare scenes 128", "outs": ["data/scenes-128"]}
-    kept["train"]["deps"][1] = "data/scenes-128"
+    (folder / "draw.py").write_text(DRAW)
+    kept["data"] = {"cmd": "python draw.py", "outs": ["data/scenes-64"]}
+    kept["train"]["deps"][1] = "data/scenes-64"
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"vars": stages["vars"], "stages": kept}))
     run(folder, [*DVC, "init", "-q", "--no-scm"])
     run(folder, [*DVC, "repro", "plan", "data"])

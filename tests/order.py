@@ -1,0 +1,33 @@
+"""The order of the tests' files: those that take long are begun first.
+
+The processes of pytest-xdist take whole files in this order, so that none is left with a long one
+at the end while the others have nothing to do.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LONGEST = (
+    "pipelines/test_contract.py",
+    "pipelines/launch/test_survival.py",
+    "baselines/tf_od/test_detector.py",
+    "pipelines/launch/test_ray.py",
+    "pipelines/launch/test_slurm.py",
+    "pipelines/health/test_rules.py",
+    "pipelines/test_train.py",
+    "pipelines/test_processes.py",
+    "pipelines/test_speed.py",
+    "pipelines/launch/test_clones.py",
+    "pipelines/test_gpu.py",
+    "pipelines/test_workbench.py",
+    "pipelines/launch/test_exchange.py",
+    "pipelines/test_steps.py",
+)
+"""By the time they take, about, the longest first."""
+
+
+def rank(path: Path, slow: Collection[Path]) -> int:
+    """Of a file: its place among the longest, behind them where it holds slow tests, else last."""
+    name = path.relative_to(HERE).as_posix()
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST) + (path not in slow)
