@@ -66,7 +66,7 @@ def test_larger_objects_get_later_blocks_and_larger_anchors(seed):
         assert choice.aspect_ratios == (1.0,)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000))
 def test_elongated_objects_both_ways_get_anchors_both_ways(seed):
     boxes, sizes = elongated(seed)

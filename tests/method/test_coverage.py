@@ -25,7 +25,7 @@ def test_overlap_with_a_wide_anchor_by_hand():
     assert best_overlaps(boxes, [16.0], [16], 64, [0.25, 1.0, 4.0]).tolist() == pytest.approx([1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10_000),
     st.floats(8, 120),
