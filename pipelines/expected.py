@@ -3,7 +3,7 @@
 Compares every run in the ledger with the range that params.yaml expects of its row, names what lies
 outside, and then ends with exit code 1. With `--seeds N` it trains N seeds of every row instead,
 beside the study, and prints the ranges to expect: the mean, and on either side four times the
-spread between seeds.
+spread between seeds, pooled over the rows.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ SPREADS = 4
 """Times the spread between seeds, on either side of the mean."""
 LEAST = 1.0
 """Points that a range has on either side at least: last bits differ between processors."""
+NOTHING = 1.0
+"""AP50 up to which a row finds next to nothing."""
 SCRATCH = REPOSITORY / ".checkpoints" / "expected"
 
 Range = tuple[float, float]
@@ -90,17 +92,15 @@ def compare(ledger: pd.DataFrame, ranges: Mapping[str, Range]) -> list[Compariso
 def propose(figures: Mapping[str, Sequence[float]]) -> dict[str, Range]:
     """A range for each row from its seeds' figures.
 
-    The spread is a row's own or, if that is larger, the one pooled over all rows: three seeds know
-    little of it.
+    The spread is pooled over the rows that find something: three seeds know little of their own,
+    and rows that find nothing vary by nothing.
     """
-    pooled = pooled_spread([list(own) for own in figures.values()])
+    means = {row: sum(own) / len(own) for row, own in figures.items()}
+    pooled = pooled_spread([list(own) for row, own in figures.items() if means[row] > NOTHING])
     ranges = {}
-    for row, own in figures.items():
-        values = pd.Series(own, dtype=float)
-        # Rows that find nothing vary by nothing, and would narrow the others' spread
-        spread = max(values.std(ddof=1), pooled.deviation if pooled and values.mean() > 1 else 0)
-        reach = max(SPREADS * float(spread), LEAST)
-        mean = float(values.mean())
+    for row, mean in means.items():
+        spread = pooled.deviation if pooled and mean > NOTHING else 0.0
+        reach = max(SPREADS * spread, LEAST)
         ranges[row] = (round(max(mean - reach, 0), 1), round(min(mean + reach, 100), 1))
     return ranges
 
