@@ -135,12 +135,11 @@ def test_every_claim_is_answered_and_no_study_has_to_be_complete(table):
     assert tuple(table.columns[: len(COLUMNS)]) == COLUMNS
 
 
-def test_the_text_has_every_claim_and_a_warning_for_quick(study, table):
-    text = write_text(table, study)
-    assert text.startswith("These verdicts judge the machinery, not the papers")
+def test_the_text_has_every_claim_and_the_study_s_notice_before_them(study, table):
+    text = write_text(table, replace(study, notice="Drawn scenes alone."))
+    assert text.startswith("# The papers' claims, answered by `quick`\n\n**Drawn scenes alone.**")
     assert all(claim.text in text for claim in CLAIMS)
-    other = write_text(table, replace(study, profile="reference"))
-    assert other.startswith("# The papers' claims, answered by `reference`")
+    assert "**Drawn scenes alone.**" not in write_text(table, study)
 
 
 def test_a_claim_without_a_known_check_is_refused(study):
