@@ -19,59 +19,30 @@ import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from method.depthwise import StridedDepthwiseConv2d
 from method.detector import TrainableDetector, to_device
 from method.lapnet.detector import LapNet
-from pipelines.augment import HostMatching, Objects, host_matcher, near
-from pipelines.detectors import build_detector
+from pipelines.augment import HostMatching, host_matcher, near
 from pipelines.errors import run_cli
 from pipelines.runtime import choose_device, tune_allocator
 from pipelines.spec import DetectorName, RunSpec, Switch
 from pipelines.steps import OwnSteps, Steps, autocast, make_optimizer, to_batch, training_step
+from pipelines.training.noise import build, draw
 
 IMAGES = 32
 NOT_COUNTED = 3
 """First rounds."""
 LAPNET = RunSpec(detector=DetectorName.LAPNET, input_size=512)
 MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Images of noise with objects."""
-
-    pixels: NDArray[np.uint8]
-    """B×S×S×3."""
-    boxes: list[Tensor]
-    labels: list[Tensor]
-
-    @property
-    def objects(self) -> list[Objects]:
-        """Of each image."""
-        return list(zip(self.boxes, self.labels, strict=True))
-
-
-def draw(images: int, size: int, objects: int, classes: int) -> Scene:
-    """The same scene at every call; objects have sides of 4 to 16 % of the image's."""
-    rng = np.random.default_rng(0)
-    sides = rng.uniform(0.04, 0.16, (images, objects, 2))
-    corners = rng.uniform(0, 1 - sides)
-    boxes = size * np.concatenate([corners, corners + sides], axis=2).astype(np.float32)
-    return Scene(
-        rng.integers(0, 256, (images, size, size, 3), dtype=np.uint8),
-        list(torch.from_numpy(boxes)),
-        list(torch.from_numpy(rng.integers(1, classes + 1, (images, objects)))),
-    )
 
 
 def time_loop(
@@ -173,16 +144,6 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> int:
     events = [e for e in log.profiler.kineto_results.events() if e.name() == "[memory]"]
     changes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
     return int(np.cumsum([0, *changes]).max())
-
-
-def build(
-    spec: RunSpec, classes: int, scene: Scene, device: torch.device
-) -> TrainableDetector[Any]:
-    detector = build_detector(spec, classes, to_batch(scene.pixels[:1], device)).to(device)
-    assert isinstance(detector, TrainableDetector)
-    detector.look_at(scene.boxes, scene.labels)
-    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return detector.train()
 
 
 def _bare_step(

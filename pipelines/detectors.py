@@ -13,9 +13,6 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from baselines import torchvision
@@ -76,12 +73,12 @@ def build_detector(spec: RunSpec, classes: int, calibration: Tensor) -> Detector
     """
     try:
         return _BUILDERS[spec.detector](spec, classes, calibration)
-    except (ValueError, SafetensorError) as error:
+    except ValueError as error:
         raise UserError(f"run with {spec.detector}: {error}") from None
-    except (URLError, LocalEntryNotFoundError) as error:
-        reason = getattr(error, "reason", "no connection")
+    except URLError as error:
         raise UserError(
-            f"init: {spec.init} cannot be downloaded ({reason}); give a file of weights, or none"
+            f"init: {spec.init} cannot be downloaded ({error.reason}); give a file of weights, "
+            "or none"
         ) from None
 
 
@@ -192,7 +189,7 @@ def _build_lapnet(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
         loss=spec.classification,
         selection=Selection(most=spec.max_detections),
     )
-    detector = LapNet(config, spec.seed, pretrained=spec.init == "zoo")
+    detector = _pretrained_lapnet(config, spec) if spec.init == "zoo" else LapNet(config, spec.seed)
     if spec.init == "zoo" and spec.backbone is not Backbone.INCEPTION_RESNET_V2:
         _normalise_as_imagenet(detector)
     elif spec.init.endswith(".npz"):
@@ -207,6 +204,16 @@ def _build_lapnet(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
     return detector
 
 
+def _pretrained_lapnet(config: LapNetConfig, spec: RunSpec) -> LapNet:
+    """With an encoder's weights from where its library keeps them."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return LapNet(config, spec.seed, pretrained=True)
+    except LocalEntryNotFoundError:
+        raise URLError("no connection") from None
+
+
 def _normalise_as_imagenet(detector: SSD | LapNet) -> None:
     """Mean and deviation with which torchvision's and timm's weights were trained."""
     detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
@@ -219,7 +226,7 @@ def _load_weights(detector: SSD, spec: RunSpec) -> None:
     Raises:
         ValueError: they do not fit.
     """
-    weights = load_file(spec.init)
+    weights = _read_weights(spec.init)
     if spec.iterations:
         _load_all_but_heads(detector, weights)
         return
@@ -228,6 +235,21 @@ def _load_weights(detector: SSD, spec: RunSpec) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"init: {spec.init} is not of this detector: {reason}") from None
+
+
+def _read_weights(path: str) -> dict[str, Tensor]:
+    """Of a `.safetensors`, by name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"init: {path}: {error}") from None
 
 
 def _load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
@@ -267,7 +289,8 @@ def _build_detectron2(spec: RunSpec, classes: int, calibration: Tensor) -> Train
     if spec.init == "zoo":
         detector.load(detectron2.published_weights(path))
     elif spec.init.endswith(".safetensors"):
-        detector.load({name.removeprefix("model."): w for name, w in load_file(spec.init).items()})
+        weights = _read_weights(spec.init)
+        detector.load({name.removeprefix("model."): w for name, w in weights.items()})
     elif spec.init.endswith(".pkl"):
         detector.load(detectron2.read_weights(Path(spec.init)))
     elif not from_scratch:
@@ -286,7 +309,7 @@ def _build_tensorflow(spec: RunSpec, classes: int, calibration: Tensor) -> Detec
         raise ValueError("validate_every must divide iterations: weights are kept at its steps")
     detector = TensorFlowDetector(classes, spec.input_size, spec.weight_decay, spec.seed)
     if spec.init.endswith(".safetensors"):
-        _load_all_but_heads(detector, load_file(spec.init))
+        _load_all_but_heads(detector, _read_weights(spec.init))
     elif spec.init.endswith(".index"):
         detector.restore(spec.init.removesuffix(".index"), whole=False)
     elif spec.init == "zoo":

@@ -23,10 +23,11 @@ from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipelines.augment import HostMatching
-from pipelines.benchmark import build, draw, with_stock_convolutions
+from pipelines.benchmark import with_stock_convolutions
 from pipelines.errors import UserError, run_cli
 from pipelines.spec import DetectorName, RunSpec
 from pipelines.steps import OwnSteps, to_batch
+from pipelines.training.noise import build, draw
 
 CPU = torch.device("cpu")
 DETECTORS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2, DetectorName.LAPNET)

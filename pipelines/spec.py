@@ -58,6 +58,8 @@ class Precision(StrEnum):
 
     BF16 = "bf16"
     FP32 = "fp32"
+    TF32 = "tf32"
+    """float32 whose products a GPU rounds to ten bits; on a CPU the same as fp32."""
 
 
 class Schedule(StrEnum):

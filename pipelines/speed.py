@@ -39,7 +39,7 @@ from pipelines.ledger import is_run_of
 from pipelines.plan import RESULTS, profile_settings, read_parameters, study
 from pipelines.runtime import choose_device, code_state, describe_machine, tune_allocator
 from pipelines.spec import DetectorName, Precision, RunSpec
-from pipelines.steps import autocast, to_batch
+from pipelines.steps import autocast, choose_arithmetic, to_batch
 from pipelines.timings import (
     DIGITS,
     ORIGINAL,
@@ -138,7 +138,7 @@ def measure(
     works = {
         (work := Work(*combination)): partial(_infer, detectors[work.detector], work, device)
         for combination in itertools.product(detectors, Precision, (True, False))
-        if _can(Work(*combination))
+        if _can(Work(*combination), device)
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
@@ -152,7 +152,9 @@ def measure(
     return timings, table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
 
 
-def _can(work: Work) -> bool:
+def _can(work: Work, device: torch.device) -> bool:
+    if work.precision is Precision.TF32 and device.type == "cpu":
+        return False
     whole = work.postprocessing or work.detector not in {*TWO_STAGE, *HEAVY_LAPNETS}
     return whole and (work.precision is Precision.FP32 or work.detector not in FP32_ONLY)
 
@@ -228,6 +230,7 @@ def _thin_out_candidates(detector: SSD, images: Tensor) -> None:
 
 
 def _infer(detector: Detector, work: Work, device: torch.device, batch: Tensor) -> object:
+    choose_arithmetic(work.precision)
     with autocast(work.precision, device):
         return detector.detect(batch) if work.postprocessing else detector(batch)
 

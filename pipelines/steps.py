@@ -49,6 +49,13 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
     return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)
 
 
+def choose_arithmetic(precision: Precision) -> None:
+    """Have a GPU round float32 products where the precision says so, and nowhere else."""
+    rounded = precision is not Precision.FP32
+    torch.backends.cudnn.allow_tf32 = rounded
+    torch.backends.cuda.matmul.allow_tf32 = rounded
+
+
 def make_optimizer(detector: torch.nn.Module, spec: RunSpec) -> torch.optim.Optimizer:
     """Adam with either kind of weight decay, or SGD with momentum, in one fused kernel.
 

@@ -79,7 +79,7 @@ def train_by_tensorflow(
     if validate:
         for step, weights in trained.checkpoints.items():
             detector.restore(weights)
-            history.append({"step": step, **validate()})
+            history.append({"step": step, **validate(step)})
         history.sort(key=lambda row: row["step"])
     shutil.rmtree(state)
     elsewhere = TrainedElsewhere(detector.packages, trained.configuration, trained.peak_memory_mib)

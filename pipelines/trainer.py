@@ -29,7 +29,8 @@ from pipelines.steps import OwnSteps, Steps
 LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
 
-Validation = Callable[[], dict[str, float]]
+Validation = Callable[[int], dict[str, float]]
+"""Of the step that has been made, figures for the history."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def train(
             progress.seconds += time.perf_counter() - began
             due = spec.validate_every and progress.step % spec.validate_every == 0
             if validate and is_first() and (due or (last and spec.validate_every)):
-                progress.history.append({"step": progress.step, **validate()})
+                progress.history.append({"step": progress.step, **validate(progress.step)})
                 detector.train()
             waited = time.monotonic() - saved
             if checkpoint and is_first() and not window and waited >= checkpoint.seconds:

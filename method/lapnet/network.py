@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -161,6 +160,8 @@ def _mobilenet_v2(pretrained: bool) -> tuple[nn.Module, list[int]]:
 
 def _from_timm(name: str, pretrained: bool) -> tuple[nn.Module, list[int]]:
     """The features of strides 8, 16 and 32."""
+    import timm  # a second to import, and absent where only torch and torchvision are installed
+
     make: Callable[..., Any] = partial(timm.create_model, name, features_only=True)
     strides = make().feature_info.reduction()
     levels = [level for level, stride in enumerate(strides) if stride in (8, 16, 32)]

@@ -41,8 +41,8 @@ from pipelines.scoring import match_records, score_records
 from pipelines.spec import Precision, RunSpec
 from pipelines.speed import ROUNDS, time_in_turn
 from pipelines.steps import to_batch
-from pipelines.train import detect_all
 from pipelines.trained import WEIGHTS, TrainedRun, open_run
+from pipelines.training.run import detect_all
 
 CHECK_IMAGES = 16
 CPU = torch.device("cpu")

@@ -3,96 +3,56 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from method.detection import Selection
-from method.detector import Detector, TrainableDetector
-from method.lapnet.detector import LapNet
-from method.ssd import SSD
 from pipelines.data.prepared import PreparedSplit
 from pipelines.errors import note
-from pipelines.health.measures import (
-    SAMPLE,
-    Fit,
-    Health,
-    Spread,
-    at_cap,
-    average_precision,
-    fit,
-    ladder,
-    late_change,
-    positives_of,
-    spread,
-)
+from pipelines.health.measures import Health, at_cap, average_precision, ladder, late_change
+from pipelines.health.network import Fit, NetworkHealth, Spread
 from pipelines.health.rules import complaints
-
-Detect = Callable[[PreparedSplit], list[dict[str, Any]]]
-"""COCO results of every image of a split."""
 
 
 def measure(
-    detector: Detector,
-    start: Spread | None,
-    training: PreparedSplit,
+    network: NetworkHealth,
+    sample: PreparedSplit,
+    sample_detections: Sequence[Mapping[str, Any]],
     test: PreparedSplit,
     detections: Sequence[Mapping[str, Any]],
+    max_detections: int,
     history: Sequence[Mapping[str, float]],
-    images_seen: int,
-    calibration: Tensor,
-    detect: Detect,
 ) -> Health:
     """The health of a finished training.
 
     Args:
-        detector: trained.
-        start: of its first weights.
-        training: what it was trained on.
+        network: what was measured on it.
+        sample: training images that were looked at again.
+        sample_detections: in them, as COCO results.
         test: what it is scored on.
-        detections: in the test images, as COCO results.
+        detections: in the test images, likewise.
+        max_detections: most that are kept an image.
         history: of the training.
-        images_seen: in training; of a shorter one fewer training images are looked at again.
-        calibration: B×3×S×S `uint8` training images, on the detector's device.
-        detect: finds objects in a split as the test images' were found.
     """
-    sample = training.first(min(SAMPLE, len(test.images), images_seen or SAMPLE))
-    known, unknown = _fits(detector, training, test, calibration.device)
-    seen, judged = ladder(sample, detect(sample)), ladder(test, detections)
-    cap = detector.config.selection.most if isinstance(detector, SSD | LapNet) else Selection.most
-    full, lowest = at_cap(test, detections, cap)
+    seen, judged = ladder(sample, sample_detections), ladder(test, detections)
+    full, lowest = at_cap(test, detections, max_detections)
     gain, drop = late_change(history)
     return Health(
-        start=start,
-        end=spread(detector.eval(), calibration, fresh=False),
-        training=known,
-        test=unknown,
+        start=network.start,
+        end=network.end,
+        training=network.training,
+        test=network.test,
         images=len(sample.images),
         training_AP=average_precision(seen),
         training_AP50=seen["0.50"],
         test_AP=average_precision(judged),
         test_AP50=judged["0.50"],
         ladder=judged,
-        max_detections=cap,
+        max_detections=max_detections,
         at_cap=full,
         lowest_kept=lowest,
         late_gain=gain,
         late_drop=drop,
     )
-
-
-def _fits(
-    detector: Detector, training: PreparedSplit, test: PreparedSplit, device: torch.device
-) -> tuple[Fit | None, Fit | None]:
-    """On training and on test positives."""
-    if not isinstance(detector, TrainableDetector):
-        return None, None
-    known, unknown = (positives_of(detector, split, device) for split in (training, test))
-    if known is None:
-        return None, None
-    return fit(known, known), fit(unknown, known) if unknown else None
 
 
 def read(values: Mapping[str, Any]) -> Health:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from pipelines.health.measures import LADDER, Fit, Health, Spread
+from pipelines.health.measures import LADDER, Health
+from pipelines.health.network import Fit, Spread
 from pipelines.health.record import read
 from pipelines.health.rules import Complaint, complaints
 from pipelines.queries import Study

@@ -22,9 +22,11 @@ from pipelines.audit.__main__ import (
 )
 from pipelines.audit.comparison import RunFolder, expected_interval, explain
 from pipelines.errors import UserError
+from pipelines.evaluation.run_folder import write_gzip
 from pipelines.ledger import RECORD_FILES
 from pipelines.spec import RunSpec
 from pipelines.statistics import RunSamples
+from pipelines.training import run as training_run
 from tests.pipelines.test_prepare import write_coco
 
 NAME = "tiny-s0"
@@ -72,7 +74,7 @@ def edit_one_digit(path):
     """The score of the first detection, in its last place."""
     found = json.loads(gzip.decompress(path.read_bytes()))
     found[0]["score"] = round(found[0]["score"] + 1e-6, 6)
-    train.write_gzip(path, json.dumps(found, separators=(",", ":")))
+    write_gzip(path, json.dumps(found, separators=(",", ":")))
     return len(found)
 
 
@@ -114,7 +116,7 @@ def test_changed_match_records_and_history_are_found(runs, tmp_path):
     path = runs / NAME / "matches.csv.gz"
     matches = pd.read_csv(path)
     matches.loc[matches["score"].notna(), "true_all"] = 1023
-    train.write_gzip(path, matches.to_csv(index=False))
+    write_gzip(path, matches.to_csv(index=False))
     history = (runs / NAME / "history.csv").read_text()
     (runs / NAME / "history.csv").write_text(history.replace("6,", "7,", 1))
     (finding,) = audit(runs, [NAME], 1, tmp_path)
@@ -127,7 +129,7 @@ def test_changed_match_records_and_history_are_found(runs, tmp_path):
 def test_records_kept_before_a_column_was_added_agree(runs, tmp_path):
     path = runs / NAME / "matches.csv.gz"
     older = pd.read_csv(path).drop(columns=["true_voc", "ignored_voc"])
-    train.write_gzip(path, older.to_csv(index=False))
+    write_gzip(path, older.to_csv(index=False))
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert (finding.verdict, finding.reason) == (Verdict.AGREES, "")
 
@@ -262,7 +264,7 @@ def test_a_statistical_run_agrees_within_its_intervals_alone(runs, tmp_path, mon
 def test_an_interrupted_audit_is_taken_up_again(runs, repository, tmp_path, monkeypatch):
     committed = RunFolder.read(runs / NAME)
     found: list[str] = []
-    whole = train.detect_all
+    whole = training_run.detect_all
 
     def interrupted(*arguments):
         found.extend(path.name for path in (repository / ".checkpoints").iterdir())
@@ -270,10 +272,10 @@ def test_an_interrupted_audit_is_taken_up_again(runs, repository, tmp_path, monk
 
     train_for_good = train.run
     monkeypatch.setattr(audit_module, "run", lambda spec, folder: train_for_good(spec, folder, 0))
-    monkeypatch.setattr(train, "detect_all", interrupted)
+    monkeypatch.setattr(training_run, "detect_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(audit(runs, [NAME], 1, tmp_path))
     assert found == [f"audit-{NAME}-{committed.spec.hash}.pt"]
-    monkeypatch.setattr(train, "detect_all", whole)
+    monkeypatch.setattr(training_run, "detect_all", whole)
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert finding.verdict is Verdict.AGREES

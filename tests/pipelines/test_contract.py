@@ -16,8 +16,8 @@ from pipelines.detectors import agreement, build_detector
 from pipelines.scoring import match_records, score_records
 from pipelines.spec import DetectorName, Precision, RunSpec, Schedule, Switch
 from pipelines.steps import to_batch
-from pipelines.train import detect_all, train_detector
 from pipelines.trainer import Checkpoint
+from pipelines.training.run import detect_all, train_detector
 
 CPU = torch.device("cpu")
 SIZE = 128

@@ -19,7 +19,7 @@ from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRe
 from pipelines.detectors import build_detector
 from pipelines.scoring import FIGURES, match_records, score_records
 from pipelines.spec import DetectorName, Precision, RunSpec
-from pipelines.train import detect_all
+from pipelines.training.run import detect_all
 
 CPU = torch.device("cpu")
 SIZE = 128

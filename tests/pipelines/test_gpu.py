@@ -11,12 +11,14 @@ from safetensors.torch import load_file
 from method.detector import TrainableDetector, to_device
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.samplers import Sampler
-from pipelines import benchmark, train
+from pipelines import benchmark
 from pipelines.augment import host_matcher, make_batches
 from pipelines.detectors import build_detector
 from pipelines.spec import Augment, DetectorName, Precision, Released, RunSpec
 from pipelines.steps import to_batch
+from pipelines.train import run as train
 from pipelines.trainer import Checkpoint
+from pipelines.training import run
 from tests.pipelines.simulated_gpu import CPU, GPU, simulated_gpu
 from tests.pipelines.test_augment import MOSAICS, SIZE, split_of
 
@@ -80,9 +82,9 @@ def trained(spec, device, path):
     split = split_of(MOSAICS)
     with simulated_gpu() as waits:
         detector = build_detector(spec, 1, to_batch(split.images, CPU)).to(device)
-        progress = train.train_detector(detector, split, spec, device, Checkpoint(path, "", 1e9))
+        progress = run.train_detector(detector, split, spec, device, Checkpoint(path, "", 1e9))
         of_training = [wait for wait in waits if "trainer.train" in wait]
-        detections = train.detect_all(detector, split, spec, device)
+        detections = run.detect_all(detector, split, spec, device)
         weights = {name: value.to(CPU) for name, value in detector.state_dict().items()}
     return progress.history, detections, weights, of_training
 
@@ -130,10 +132,10 @@ def test_no_batch_waits(augment, detector):
 def test_a_whole_run_on_a_gpu(small_data, tmp_path, monkeypatch):
     """The files of a run folder, whose numbers are the CPU's."""
     spec = replace(SPEC, dataset=small_data, validate_every=2, width=0.5)
-    train.run(spec, tmp_path / "cpu")
-    monkeypatch.setattr(train, "choose_device", lambda: GPU)
+    train(spec, tmp_path / "cpu")
+    monkeypatch.setattr(run, "choose_device", lambda: GPU)
     with simulated_gpu():
-        train.run(spec, tmp_path / "gpu", checkpoint_seconds=1e9)
+        train(spec, tmp_path / "gpu", checkpoint_seconds=1e9)
     ours, theirs = (json.loads((tmp_path / n / "run.json").read_text()) for n in ("cpu", "gpu"))
     assert theirs["files_sha256"].keys() == ours["files_sha256"].keys()
     assert theirs["cost"].keys() == ours["cost"].keys()

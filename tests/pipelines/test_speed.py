@@ -73,7 +73,7 @@ def test_the_table_is_complete_on_a_tiny_configuration():
     assert {tuple(row) for row in combinations} == {
         (d, p, post)
         for d in (CUSTOM, ORIGINAL, *rivals)
-        for p in Precision
+        for p in (Precision.BF16, Precision.FP32)  # of the three that a CPU tells apart
         for post in (True, False)
         if post or d is not DetectorName.FASTER_RCNN_R50
     }

@@ -94,7 +94,14 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state.pt", "key", seconds=0)
     dies_at_15 = dataclasses.replace(SPEC, validate_every=15)
     with pytest.raises(KilledError):
-        train(MeanColour(), images(), dies_at_15, device=CPU, checkpoint=checkpoint, validate=die)
+        train(
+            MeanColour(),
+            images(),
+            dies_at_15,
+            device=CPU,
+            checkpoint=checkpoint,
+            validate=lambda _: die(),
+        )
     resumed = MeanColour()
     progress = train(resumed, images(), SPEC, device=CPU, checkpoint=checkpoint)
     assert [row["step"] for row in progress.history] == [10, 20, 24]

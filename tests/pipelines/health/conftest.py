@@ -10,12 +10,12 @@ from pipelines.augment import FixedBatches
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.detectors import build_detector
-from pipelines.health.measures import spread
+from pipelines.health.network import SAMPLE, NetworkHealth, fits, spread
 from pipelines.health.record import measure
 from pipelines.spec import Precision, RunSpec
 from pipelines.steps import OwnSteps, to_batch
-from pipelines.train import detect_all
 from pipelines.trainer import train
+from pipelines.training.run import detect_all
 
 SIZE = 128
 CPU = torch.device("cpu")
@@ -72,8 +72,11 @@ def trained_health(spec, training, test, *, change=lambda detector: None, labels
     start = spread(detector, calibration, fresh=True)
     batches = FixedBatches(detector.match, labels or training, CPU)
     progress = train(detector, batches, spec, device=CPU, steps=OwnSteps(detector, spec))
-    found = detect_all(detector, test, spec, CPU)
-    return measure(
-        detector, start, labels or training, test, found, progress.history, spec.images_seen,
-        calibration, lambda split: detect_all(detector, split, spec, CPU),
-    )  # fmt: skip
+    known = labels or training
+    sample = known.first(min(SAMPLE, len(test.images), spec.images_seen))
+    found, again = (detect_all(detector, split, spec, CPU) for split in (test, sample))
+    network = NetworkHealth(
+        start, spread(detector, calibration, fresh=False), *fits(detector, known, test, CPU)
+    )
+    most = detector.config.selection.most
+    return measure(network, sample, again, test, found, most, progress.history)

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from pipelines.health.measures import LADDER, Fit, Health, Spread
+from pipelines.health.measures import LADDER, Health
+from pipelines.health.network import Fit, Spread
 from pipelines.report.health import COLUMNS, health_section
 from pipelines.report.page import render
 from tests.pipelines.report.declared import PAPERS, PARAMETERS

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.evaluation.run_folder import write_gzip
 from pipelines.figures.__main__ import SIZES
 from pipelines.ledger import RECORD_FILES
 from pipelines.spec import RunSpec
 from pipelines.timings import ROUNDS_FILE
-from pipelines.train import write_gzip
 from pipelines.verify import rebuild
 from tests.pipelines.verify.made import (
     MATCHES,

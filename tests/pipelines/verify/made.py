@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from pipelines.evaluation.run_folder import write_gzip
 from pipelines.hashing import file_sha256
 from pipelines.ledger import RECORD_FILES
 from pipelines.plan import read_parameters, study
@@ -15,7 +16,6 @@ from pipelines.runtime import REPOSITORY
 from pipelines.scoring import match_records
 from pipelines.spec import Precision
 from pipelines.timings import DIGITS, ROUNDS_FILE, Work, summarise, write_rounds
-from pipelines.train import write_gzip
 from tests.pipelines.test_scoring import random_case
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))

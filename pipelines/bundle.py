@@ -1,0 +1,72 @@
+"""Train a study where there is no network and no DVC: `python -m pipelines.bundle STUDY`.
+
+    python -m pipelines.bundle reference --rows sampler-dns sampler-basic --out study.tar
+    # there:  tar xf study.tar && study/run.sh --check && study/run.sh --minutes 60
+    # here:   python -m pipelines.bundle --take home-1.tar && dvc repro results/reference/dvc.yaml
+
+A bundle holds code, specifications, prepared data and first weights. It needs Python 3.11 to 3.13
+with torch 2.9 or newer and torchvision, and nothing else. What comes home is checked, scored and
+taken into `results/STUDY` and DVC; a run of other code or data is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from pipelines.errors import UserError, run_cli
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", nargs="?", help="a profile of params.yaml")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="of it (all)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N", help="(all)")
+    parser.add_argument("--out", type=Path, default=Path("study.tar"), help="(%(default)s)")
+    parser.add_argument(
+        "--wheels", metavar="PYTHON", help="pack compiled packages for this Python, such as 3.12"
+    )
+    parser.add_argument(
+        "--machine", default="x86_64", help="of --wheels, as `uname -m` says (%(default)s)"
+    )
+    parser.add_argument("--take", nargs="+", type=Path, default=[], metavar="HOME.tar",
+                        help="take in what came home")  # fmt: skip
+    arguments = parser.parse_args()
+    if bool(arguments.study) == bool(arguments.take):
+        raise UserError("name a study to pack, or --take what came home: one of them")
+    if arguments.wheels and not re.fullmatch(r"3\.\d+", arguments.wheels):
+        raise UserError(f"--wheels must be a Python version such as 3.12, not {arguments.wheels}")
+    if arguments.take:
+        _take(arguments.take)
+        return
+    if arguments.out.suffix != ".tar":
+        raise UserError(f"--out must end with .tar, not {arguments.out.name}")
+    _pack(arguments)
+
+
+def _pack(arguments: argparse.Namespace) -> None:
+    from pipelines.cluster.bundle.packing import Wanted, make_bundle
+
+    wanted = Wanted(
+        arguments.study, arguments.rows, arguments.seeds, arguments.wheels, arguments.machine
+    )
+    bundle = make_bundle(wanted, arguments.out)
+    size = arguments.out.stat().st_size / 2**20
+    print(f"{arguments.out}: {len(bundle.runs)} runs of {bundle.study}, {size:.1f} MiB")
+    print(f"there: tar xf {arguments.out.name} && {arguments.out.stem}/run.sh --help")
+
+
+def _take(homes: list[Path]) -> None:
+    from pipelines.cluster.bundle.taking import take
+
+    for home in homes:
+        names = take(home)
+        print(f"{home}: took in {len(names)} runs: {', '.join(names)}")
+    print("`dvc repro` of the study brings its tables up to date")
+
+
+if __name__ == "__main__":
+    run_cli(main)

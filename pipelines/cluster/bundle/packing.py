@@ -1,0 +1,276 @@
+"""Make a bundle of a study's runs, where the study lies."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from method.mobilenet import LAST_BLOCK, encoder_blocks
+from pipelines.cluster.bundle.contents import (
+    BUNDLE,
+    CODE,
+    DATA,
+    PACKAGES,
+    SPECS,
+    SUMS,
+    WEIGHTS,
+    WHEELS,
+    Bundle,
+    PackedRun,
+    write_sums,
+)
+from pipelines.cluster.bundle.pixels import pack_pixels
+from pipelines.data.prepared import MANIFEST, load_prepared
+from pipelines.detectors import DETECTRON2, SSDS, ssd_config, weights_fingerprint
+from pipelines.errors import UserError, note
+from pipelines.launch.study import parents
+from pipelines.plan import read_parameters, split_name, study
+from pipelines.prepare import ensure_prepared
+from pipelines.runtime import REPOSITORY, code_state
+from pipelines.spec import DetectorName, RunSpec
+
+PURE = ("tqdm", "nvidia-ml-py")
+"""What the training's code imports beside torch, torchvision and numpy: pure Python."""
+OF_DETECTRON2 = (
+    "sal-detectron2", "fvcore", "iopath", "omegaconf", "antlr4-python3-runtime", "yacs",
+    "tabulate", "termcolor", "cloudpickle", "portalocker", "packaging", "setuptools", "pydot",
+    "pyparsing",
+)  # fmt: skip
+"""What Detectron2's detectors import beside: pure Python, but for an extension that they leave."""
+COMPILED_OF_DETECTRON2 = ("pycocotools", "pyyaml")
+COMPILED_OF_WEIGHTS = ("safetensors",)
+"""What reads the weights of a run that others start from."""
+MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
+RUN_SH = """#!/bin/bash
+# Trains the runs of this bundle; ./run.sh --help tells how. Needs Python 3.11 to 3.13 with torch
+# 2.9 or newer and torchvision, and no network; PYTHON=... names another interpreter than python3.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+python=${PYTHON:-python3}
+if [ -d wheels ] && [ ! -e packages/.unpacked ]; then
+    for wheel in wheels/*.whl; do "$python" -m zipfile -e "$wheel" packages; done
+    touch packages/.unpacked
+fi
+export PYTHONPATH="$PWD:$PWD/packages${PYTHONPATH:+:$PYTHONPATH}"
+exec "$python" -m pipelines.cluster.bundle.worker "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a bundle is made of.
+
+    Args:
+        study: a profile of params.yaml.
+        rows: of it; all where there are none.
+        seeds: of these rows; all where there are none.
+        python: version of the Python for which compiled packages are wanted, such as `3.12`.
+        machine: and of which processor, as `uname -m` says.
+    """
+
+    study: str
+    rows: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+    python: str | None = None
+    machine: str = "x86_64"
+
+
+def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
+    """The runs of a bundle by name, every row's first seed before any row's second.
+
+    Raises:
+        UserError: the study has no such row, or nothing is left.
+    """
+    specs = study(read_parameters(), wanted.study)
+    rows = list(dict.fromkeys(split_name(name)[0] for name in specs))
+    if unknown := [row for row in wanted.rows if row not in rows]:
+        raise UserError(f"{wanted.study} has no row {unknown[0]!r}; there are {', '.join(rows)}")
+    place = {row: number for number, row in enumerate(wanted.rows or rows)}
+    names = [name for name in specs if split_name(name)[0] in place]
+    if wanted.seeds:
+        names = [name for name in names if int(split_name(name)[1]) in wanted.seeds]
+    names = [name for name in names if specs[name].iterations and not _by_tensorflow(specs[name])]
+    if not names:
+        raise UserError(
+            f"{wanted.study}: no run of these rows and seeds can be trained from a bundle"
+        )
+    names.sort(key=lambda name: (int(split_name(name)[1]), place[split_name(name)[0]]))
+    return {name: specs[name] for name in names}
+
+
+def _by_tensorflow(spec: RunSpec) -> bool:
+    return spec.detector is DetectorName.SSD_MOBILENET_V2_TF
+
+
+def make_bundle(wanted: Wanted, out: Path) -> Bundle:
+    """Write a bundle, beside its place and then there.
+
+    Raises:
+        UserError: a run cannot be trained from a bundle, or something that it needs is not here.
+    """
+    specs = chosen_runs(wanted)
+    _require_no_open_starts(specs)
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".bundle-") as scratch:
+        folder = Path(scratch)
+        runs = tuple(_pack_run(folder, name, spec) for name, spec in specs.items())
+        _pack_data(folder, specs)
+        _pack_weights(folder, specs)
+        bundle = Bundle(wanted.study, code_state(), runs)
+        (folder / BUNDLE).write_text(bundle.to_json())
+        _pack_code(folder)
+        detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
+        for name in (*PURE, *(OF_DETECTRON2 if detectron2 else ())):
+            _copy_package(folder, name)
+        _pack_wheels(folder, compiled_packages(specs), wanted)
+        script = folder / "run.sh"
+        script.write_text(RUN_SH)
+        script.chmod(0o755)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        write_sums(folder, files)
+        fresh = out.with_name(f".{out.name}.new")
+        with tarfile.open(fresh, "w") as tar:
+            for path in [*files, folder / SUMS]:
+                tar.add(path, f"{out.stem}/{path.relative_to(folder)}")
+        fresh.replace(out)
+    return bundle
+
+
+def _require_no_open_starts(specs: Mapping[str, RunSpec]) -> None:
+    """A run that starts from another's weights needs them here."""
+    for name, spec in specs.items():
+        if spec.init in ("torchvision", "zoo"):
+            raise UserError(
+                f"{name} starts from downloaded weights (init: {spec.init}); a bundle has no "
+                "network: give init a file"
+            )
+    for name, parent in parents(study_of(specs)).items():
+        if name in specs and not Path(specs[name].init).is_file():
+            raise UserError(
+                f"{name} starts from {parent}, which is not trained here; train that first, or "
+                "make a bundle of it alone"
+            )
+
+
+def study_of(specs: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
+    """All runs of the study that these are of."""
+    profile = next(iter(specs.values())).profile
+    return study(read_parameters(), profile)
+
+
+def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
+    path = folder / SPECS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(spec.changes()) + "\n")
+    data = ensure_prepared(spec.dataset, spec.input_size)
+    sha256 = weights_fingerprint(spec.init)
+    weights = f"{sha256[:16]}{Path(spec.init).suffix}" if sha256 else None
+    return PackedRun(name, data.name, weights, sha256)
+
+
+def _pack_data(folder: Path, specs: Mapping[str, RunSpec]) -> None:
+    """Manifests as they are, and the splits that the runs read."""
+    validating: dict[Path, bool] = {}
+    for spec in specs.values():
+        source = ensure_prepared(spec.dataset, spec.input_size)
+        validating[source] = validating.get(source, False) or spec.validate_every > 0
+    for source, validated in validating.items():
+        target = folder / DATA / source.name
+        target.mkdir(parents=True)
+        shutil.copyfile(source / MANIFEST, target / MANIFEST)
+        for split in ("train", "test", *(["val"] if validated else [])):
+            shutil.copyfile(source / f"{split}.json", target / f"{split}.json")
+            pack_pixels(load_prepared(source, split).images, target / f"{split}-images")
+
+
+def _pack_weights(folder: Path, specs: Mapping[str, RunSpec]) -> None:
+    """Of folded ImageNet weights only the layers that the deepest encoder has."""
+    by_init: dict[str, list[RunSpec]] = {}
+    for spec in specs.values():
+        by_init.setdefault(spec.init, []).append(spec)
+    for init, own in by_init.items():
+        sha256 = weights_fingerprint(init)
+        if sha256 is None:
+            continue
+        source = Path(init)
+        target = folder / WEIGHTS / f"{sha256[:16]}{source.suffix}"
+        target.parent.mkdir(exist_ok=True)
+        if source.suffix == ".npz":
+            count = max(_convolutions(spec) for spec in own)
+            with np.load(source, allow_pickle=False) as layers:
+                kept = {n: layers[n] for n in layers.files if int(n.split(".")[0]) < count}
+            np.savez_compressed(target, **kept)
+        elif source.suffix == ".index":
+            raise UserError(f"init: {init} is TensorFlow's, which a bundle cannot train")
+        else:
+            shutil.copyfile(source, target)
+
+
+def _convolutions(spec: RunSpec) -> int:
+    """Of the encoder that a specification's detector has, MobileNet v2's layers."""
+    own = spec.detector in SSDS
+    encoder = encoder_blocks(ssd_config(spec, classes=1).attach[1] if own else LAST_BLOCK)
+    return sum(isinstance(module, nn.Conv2d) for module in encoder.modules())
+
+
+def _pack_code(folder: Path) -> None:
+    for top in CODE:
+        for source in sorted((REPOSITORY / top).rglob("*.py")):
+            target = folder / source.relative_to(REPOSITORY)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def _copy_package(folder: Path, name: str) -> None:
+    """Copy a pure Python package from where it is installed here."""
+    distribution = importlib.metadata.distribution(name)
+    for file in distribution.files or []:
+        source = Path(str(file.locate()))
+        if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
+            continue
+        if source.suffix == ".so":
+            if name != "sal-detectron2":
+                raise UserError(f"{name} is compiled here, and cannot travel in a bundle")
+            continue
+        target = folder / PACKAGES / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def compiled_packages(specs: Mapping[str, RunSpec]) -> tuple[str, ...]:
+    """Compiled packages that the runs import and a plain PyTorch image lacks."""
+    started = any(spec.init.endswith(".safetensors") for spec in specs.values())
+    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
+    return (COMPILED_OF_WEIGHTS if started else ()) + (COMPILED_OF_DETECTRON2 if detectron2 else ())
+
+
+def _pack_wheels(folder: Path, names: Sequence[str], wanted: Wanted) -> None:
+    """Download the versions that are installed here, for another Python."""
+    if not names:
+        return
+    if not wanted.python:
+        note(f"where it trains, {', '.join(names)} must be installed; --wheels 3.12 packs them")
+        return
+    (folder / WHEELS).mkdir()
+    platforms = [f"manylinux_{version}_{wanted.machine}" for version in MANYLINUX]
+    platforms += [f"manylinux2014_{wanted.machine}"]
+    command: list[str | Path] = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+        "--python-version", wanted.python, "--implementation", "cp", "--dest", folder / WHEELS,
+        *(part for platform in platforms for part in ("--platform", platform)),
+        *(f"{name}=={importlib.metadata.version(name)}" for name in names),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+        raise UserError(f"--wheels {wanted.python}: pip cannot download them ({last})")
