@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -67,9 +68,18 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "processes": process_count(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": _installed_versions(),
         "allocator_tuned": os.environ.get("GLIBC_TUNABLES") == ALLOCATOR,
     }
+
+
+def _installed_versions() -> dict[str, str]:
+    """Of the packages that decide what comes out; a machine that only trains lacks some."""
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def peak_memory_mib(device: torch.device) -> float:
