@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 from method.processes import process_count
+from pipelines.hashing import CODE, code_hash
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -91,16 +91,16 @@ def peak_memory_mib(device: torch.device) -> float:
 
 def code_state() -> dict[str, Any]:
     """Commit, whether the tree differs from it, and a hash of the code that makes results."""
-    digest = hashlib.sha256()
-    for folder in ("method", "pipelines", "baselines"):
-        for path in sorted((REPOSITORY / folder).rglob("*.py")):
-            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
+    files = {
+        path.relative_to(REPOSITORY).as_posix(): path.read_bytes()
+        for folder in CODE
+        for path in (REPOSITORY / folder).rglob("*.py")
+    }
     commit = _git("rev-parse", "HEAD")
     return {
         "commit": commit or None,
-        "changed": bool(_git("status", "--porcelain", "--", "method", "pipelines", "baselines")),
-        "code_hash": digest.hexdigest()[:12],
+        "changed": bool(_git("status", "--porcelain", "--", *CODE)),
+        "code_hash": code_hash(files),
     }
 
 

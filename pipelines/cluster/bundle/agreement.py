@@ -90,7 +90,7 @@ def _step(
     terms = detector.losses(to_batch(scene.pixels, device), matches).terms
     torch.stack(list(terms.values())).sum().backward()
     parts = [p.grad.detach().flatten() for p in detector.parameters() if p.grad is not None]
-    return {name: float(value) for name, value in terms.items()}, torch.cat(parts).cpu()
+    return {name: float(value.detach()) for name, value in terms.items()}, torch.cat(parts).cpu()
 
 
 def shared(found: Sequence[Detections], theirs: Sequence[Detections]) -> float | None:

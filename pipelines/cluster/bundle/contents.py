@@ -20,7 +20,6 @@ Training adds `trained/RUN/`, a finished run that is not scored yet, and `home-N
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +32,6 @@ from pipelines.hashing import file_sha256
 FORMAT = 1
 BUNDLE = "bundle.json"
 SUMS = "SHA256SUMS"
-CODE = ("method", "baselines", "pipelines")
 SPECS, DATA, WEIGHTS, PACKAGES, WHEELS = "specs", "data", "weights", "packages", "wheels"
 TRAINED = "trained"
 UNSCORED = "run.json"
@@ -113,8 +111,3 @@ def verify_sums(folder: Path) -> None:
             raise UserError(
                 f"{file}: is missing or has another checksum than {SUMS} says; copy the whole again"
             )
-
-
-def text_sha256(text: str) -> str:
-    """SHA-256 of a text's bytes."""
-    return hashlib.sha256(text.encode()).hexdigest()

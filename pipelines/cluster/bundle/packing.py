@@ -19,7 +19,6 @@ from torch import nn
 from method.mobilenet import LAST_BLOCK, encoder_blocks
 from pipelines.cluster.bundle.contents import (
     BUNDLE,
-    CODE,
     DATA,
     PACKAGES,
     SPECS,
@@ -34,6 +33,7 @@ from pipelines.cluster.bundle.pixels import pack_pixels
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.detectors import DETECTRON2, SSDS, ssd_config, weights_fingerprint
 from pipelines.errors import UserError, note
+from pipelines.hashing import CODE
 from pipelines.launch.study import parents
 from pipelines.plan import read_parameters, split_name, study
 from pipelines.prepare import ensure_prepared

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
+import os
 import subprocess
+import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from pipelines.cluster.bundle.contents import BUNDLE, CODE, TRAINED, Bundle, verify_sums
+from pipelines.cluster.bundle.contents import BUNDLE, TRAINED, Bundle, verify_sums
 from pipelines.cluster.bundle.unscored import read_unscored
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.detectors import weights_fingerprint
 from pipelines.errors import UserError, note
 from pipelines.evaluation.run_folder import validation_figures, write_run_folder
+from pipelines.hashing import CODE, code_hash
 from pipelines.health.record import tell
-from pipelines.launch.local import DVC
+from pipelines.launch.local import DVC, Launcher
 from pipelines.launch.study import pipeline_file
 from pipelines.plan import RESULTS, read_parameters, stage_names, study
 from pipelines.prepare import ensure_prepared
@@ -108,16 +109,13 @@ def commit_code_hash(commit: str) -> str | None:
     )  # fmt: skip
     if archive.returncode != 0:
         return None
-    digest = hashlib.sha256()
+    files: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        files = {member.name: member for member in tar if member.name.endswith(".py")}
-        for folder in CODE:
-            own = (name for name in files if name.startswith(f"{folder}/"))
-            for name in sorted(own, key=PurePosixPath):  # as `code_state` sorts
-                content = tar.extractfile(files[name])
-                assert content is not None
-                digest.update(name.encode() + b"\0" + content.read() + b"\0")
-    return digest.hexdigest()[:12]
+        for member in tar:
+            content = tar.extractfile(member) if member.name.endswith(".py") else None
+            if content is not None:
+                files[member.name] = content.read()
+    return code_hash(files)
 
 
 def _checked(folder: Path, specs: dict[str, RunSpec], bundle: Bundle, code: str) -> Arrived:
@@ -167,11 +165,14 @@ def _complete(run: Arrived) -> Trained:
 
 def _commit_stages(profile: str, stages: list[str]) -> None:
     """Have DVC hold what lies there for the stages' results, as if it had run them."""
-    if subprocess.run([*DVC, "root"], capture_output=True, check=False).returncode != 0:
+    if not (REPOSITORY / ".dvc").is_dir():
         note("this is no DVC repository; the runs lie in results/ alone")
         return
-    targets = [f"{pipeline_file(profile)}:{stage}" for stage in ["plan", *stages]]
-    arguments: list[Any] = [*DVC, "commit", "--quiet", "--force", *targets]
-    done = subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    # Stages call `python`
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    pipeline = pipeline_file(profile)
+    Launcher(REPOSITORY, pipeline).repro("plan")
+    command = [*DVC, "commit", "--force", *(f"{pipeline}:{stage}" for stage in stages)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise UserError(f"dvc commit failed: {done.stderr.strip().splitlines()[-1]}")
+        raise UserError(f"dvc commit failed: {(done.stderr + done.stdout).strip()[-300:]}")

@@ -15,24 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from pipelines.launch.local import DVC
-from pipelines.runtime import REPOSITORY
+from tests.pipelines.small_study import environment, make_small_study, processes_in, run_in
 
 KILLS = int(os.environ.get("KILLS", "3"))
 ROWS = ("anchors-25-38-58-87", "sampler-dns", "original-attachment")
-CODE = ("method", "baselines", "pipelines", "params.yaml", "dvc.yaml")
-SMALL = {"input_size": 64, "iterations": 40, "width": 0.25, "precision": "fp32"}
-DRAW = """
-from pathlib import Path
-from pipelines.data.prepared import prepare
-from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-
-few = ScenesSpec(train=16, val=1, test=8, size=128)
-sources = open_dataset(DatasetSpec("scenes", scenes=few))
-prepare(sources, Path("data/scenes-64"), 64, progress=False)
-"""
 LAUNCH = [sys.executable, "-m", "pipelines.launch", "quick", "-j", "2"]
 MEASURED = ["training_seconds", "images_a_second", "peak_memory_mib", "record_sha256"]
 """Columns of the ledger that two trainings do not share."""
@@ -41,36 +29,7 @@ MEASURED = ["training_seconds", "images_a_second", "peak_memory_mib", "record_sh
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """A copy of the code with a study of three small runs and its ledger, data made ready."""
-    folder = tmp_path_factory.mktemp("study") / "project"
-    folder.mkdir()
-    for name in CODE:
-        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copyfile
-        copy(REPOSITORY / name, folder / name)
-    parameters = yaml.safe_load((folder / "params.yaml").read_text())
-    quick = parameters["profiles"]["quick"]
-    quick["settings"] |= SMALL
-    quick["overrides"] = {}
-    quick["runs"] = {"train": [f"{row}-s0" for row in ROWS]}
-    (folder / "params.yaml").write_text(yaml.safe_dump(parameters))
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text())
-    kept = {name: stages["stages"][name] for name in ("plan", "train", "ledger")}
-    (folder / "draw.py").write_text(DRAW)
-    kept["data"] = {"cmd": "python draw.py", "outs": ["data/scenes-64"]}
-    kept["train"]["deps"][1] = "data/scenes-64"
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"vars": stages["vars"], "stages": kept}))
-    run(folder, [*DVC, "init", "-q", "--no-scm"])
-    run(folder, [*DVC, "repro", "plan", "data"])
-    return folder
-
-
-def run(folder: Path, command: list[str]) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True)
-    assert done.returncode == 0, (done.stdout + done.stderr).decode()[-3000:]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    return make_small_study(tmp_path_factory.mktemp("study") / "project", ROWS)
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -82,16 +41,6 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def processes_in(folder: Path) -> list[int]:
-    """Every process that works in the folder, whoever started it."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and (entry / "cwd").readlink() == folder:
-                found.append(int(entry.name))
-    return found
 
 
 def kill(processes: list[int]) -> None:
@@ -130,7 +79,7 @@ def outcome(folder: Path) -> tuple[pd.DataFrame, dict[str, bytes]]:
 def test_a_study_that_is_killed_ends_as_if_it_had_not_been(project, tmp_path):
     calm = Path(shutil.copytree(project, tmp_path / "calm"))
     began = time.monotonic()
-    run(calm, LAUNCH)
+    run_in(calm, LAUNCH)
     longest = time.monotonic() - began
     disturbed = Path(shutil.copytree(project, tmp_path / "disturbed"))
     luck = random.Random(0)
@@ -145,8 +94,8 @@ def test_a_study_that_is_killed_ends_as_if_it_had_not_been(project, tmp_path):
     pd.testing.assert_frame_equal(found, ledger)
     assert found_files == files
     assert not list(disturbed.rglob(".*.new")), "nothing half-written is left"
-    run(disturbed, [*DVC, "status", "-q"])
+    run_in(disturbed, [*DVC, "status", "-q"])
     records = sorted((disturbed / "results/quick/trained").glob("*/run.json"))
     before = [record.stat().st_mtime_ns for record in records]
-    run(disturbed, LAUNCH)
+    run_in(disturbed, LAUNCH)
     assert [record.stat().st_mtime_ns for record in records] == before, "nothing is trained again"
