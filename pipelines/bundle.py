@@ -32,6 +32,11 @@ def main() -> None:
     parser.add_argument(
         "--machine", default="x86_64", help="of --wheels, as `uname -m` says (%(default)s)"
     )
+    parser.add_argument(
+        "--pixels", action="store_true",
+        help="pack prepared pixels, not the photographs that they are made of: larger, but the "
+        "same for every version of Pillow",
+    )  # fmt: skip
     parser.add_argument("--take", nargs="+", type=Path, default=[], metavar="HOME.tar",
                         help="take in what came home")  # fmt: skip
     arguments = parser.parse_args()
@@ -51,7 +56,12 @@ def _pack(arguments: argparse.Namespace) -> None:
     from pipelines.cluster.bundle.packing import Wanted, make_bundle
 
     wanted = Wanted(
-        arguments.study, arguments.rows, arguments.seeds, arguments.wheels, arguments.machine
+        arguments.study,
+        arguments.rows,
+        arguments.seeds,
+        arguments.wheels,
+        arguments.machine,
+        arguments.pixels,
     )
     bundle = make_bundle(wanted, arguments.out)
     size = arguments.out.stat().st_size / 2**20

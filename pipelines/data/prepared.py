@@ -102,7 +102,7 @@ def _write_split(
     annotations = _json_bytes(split.to_coco())
     (folder / _annotation_file(name)).write_bytes(annotations)
     pixels = folder / _images_file(name)
-    _write_pixels(pixels, name, source, input_size, progress)
+    write_pixels(pixels, name, source, input_size, progress)
     objects = Counter(a.category_id for a in split.annotations if not a.iscrowd)
     return {
         "images": len(split.images),
@@ -114,7 +114,7 @@ def _write_split(
     }
 
 
-def _write_pixels(
+def write_pixels(
     path: Path, name: str, source: ImageSource, input_size: int, progress: bool
 ) -> None:
     """Write images one after the other: unlike a memory map, a full disk is an error to catch."""

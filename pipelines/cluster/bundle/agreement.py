@@ -21,6 +21,7 @@ from pipelines.training.noise import Scene, build, draw
 
 CLASSES, OBJECTS = 3, 9
 SIZE, BATCH = 256, 2
+COMPARABLE = tuple(name for name in DetectorName if name is not DetectorName.SSD_MOBILENET_V2_TF)
 DRAWS = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
 """They draw proposals at random, each device in an order of its own: only their step is tried."""
 MOST_LOSSES, MOST_GRADIENTS, LEAST_DETECTIONS = 1e-3, 1e-2, 0.95
@@ -44,9 +45,9 @@ class Agreement:
 def agreements(device: torch.device, deadline: float) -> Iterator[Agreement]:
     """Each detector in turn, the project's own first, until the deadline (monotonic clock)."""
     choose_arithmetic(Precision.FP32)
-    for name in DetectorName:
-        if name is DetectorName.SSD_MOBILENET_V2_TF or time.monotonic() > deadline:
-            continue
+    for name in COMPARABLE:
+        if time.monotonic() > deadline:
+            return
         spec = RunSpec(detector=name, input_size=SIZE, precision=Precision.FP32, init="none",
                        batch_size=BATCH, compile=Switch.OFF)  # fmt: skip
         try:

@@ -9,7 +9,7 @@ A bundle unpacks to a folder of its own:
 | `SHA256SUMS` | of every other file |
 | `method/ baselines/ pipelines/` | the code, file by file as it was |
 | `specs/RUN.json` | one specification a run |
-| `data/NAME/` | prepared data: manifest, annotations, packed pixels |
+| `data/NAME/` | prepared data: manifest, annotations, packed pixels or photographs |
 | `weights/` | first weights |
 | `packages/` | pure Python that the code imports |
 | `wheels/` | compiled packages, where some were asked for |

@@ -29,8 +29,15 @@ from pipelines.cluster.bundle.contents import (
     PackedRun,
     write_sums,
 )
+from pipelines.cluster.bundle.photographs import (
+    pack_photographs,
+    photographs_of,
+    unpack_photographs,
+)
 from pipelines.cluster.bundle.pixels import pack_pixels
 from pipelines.data.prepared import MANIFEST, load_prepared
+from pipelines.data.registry import DatasetSpec, open_dataset
+from pipelines.data.sources import ImageSource
 from pipelines.detectors import DETECTRON2, SSDS, ssd_config, weights_fingerprint
 from pipelines.errors import UserError, note
 from pipelines.hashing import CODE
@@ -51,6 +58,8 @@ OF_DETECTRON2 = (
 COMPILED_OF_DETECTRON2 = ("pycocotools", "pyyaml")
 COMPILED_OF_WEIGHTS = ("safetensors",)
 """What reads the weights of a run that others start from."""
+PIXEL_SHARE = 0.42
+"""Of the bytes of pixels, what photographs take when packed without loss, about."""
 MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
 RUN_SH = """#!/bin/bash
 # Trains the runs of this bundle; ./run.sh --help tells how. Needs Python 3.11 to 3.13 with torch
@@ -77,6 +86,7 @@ class Wanted:
         seeds: of these rows; all where there are none.
         python: version of the Python for which compiled packages are wanted, such as `3.12`.
         machine: and of which processor, as `uname -m` says.
+        pixels: whether prepared pixels are packed even where photographs take less room.
     """
 
     study: str
@@ -84,6 +94,7 @@ class Wanted:
     seeds: Sequence[int] = ()
     python: str | None = None
     machine: str = "x86_64"
+    pixels: bool = False
 
 
 def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
@@ -124,7 +135,7 @@ def make_bundle(wanted: Wanted, out: Path) -> Bundle:
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".bundle-") as scratch:
         folder = Path(scratch)
         runs = tuple(_pack_run(folder, name, spec) for name, spec in specs.items())
-        _pack_data(folder, specs)
+        _pack_data(folder, specs, pixels=wanted.pixels)
         _pack_weights(folder, specs)
         bundle = Bundle(wanted.study, code_state(), runs)
         (folder / BUNDLE).write_text(bundle.to_json())
@@ -178,19 +189,43 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
     return PackedRun(name, data.name, weights, sha256)
 
 
-def _pack_data(folder: Path, specs: Mapping[str, RunSpec]) -> None:
+def _pack_data(folder: Path, specs: Mapping[str, RunSpec], *, pixels: bool) -> None:
     """Manifests as they are, and the splits that the runs read."""
-    validating: dict[Path, bool] = {}
+    validating: dict[tuple[str, int], bool] = {}
     for spec in specs.values():
-        source = ensure_prepared(spec.dataset, spec.input_size)
-        validating[source] = validating.get(source, False) or spec.validate_every > 0
-    for source, validated in validating.items():
+        data = spec.dataset, spec.input_size
+        validating[data] = validating.get(data, False) or spec.validate_every > 0
+    for (dataset, size), validated in validating.items():
+        source = ensure_prepared(dataset, size)
+        photographs: Mapping[str, ImageSource] = {}
+        if not pixels:
+            spec_of_data = DatasetSpec(dataset, drop_broken=True)
+            photographs = open_dataset(spec_of_data, report=lambda _: None)
         target = folder / DATA / source.name
         target.mkdir(parents=True)
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
         for split in ("train", "test", *(["val"] if validated else [])):
             shutil.copyfile(source / f"{split}.json", target / f"{split}.json")
-            pack_pixels(load_prepared(source, split).images, target / f"{split}-images")
+            _pack_images(source, split, photographs.get(split), target)
+
+
+def _pack_images(prepared: Path, split: str, photographs: ImageSource | None, target: Path) -> None:
+    """The photographs where they take less room and make the same pixels here, else the pixels."""
+    images = load_prepared(prepared, split).images
+    files = photographs_of(photographs) if photographs else []
+    room = sum(path.stat().st_size for path in files)
+    if photographs and files and room < PIXEL_SHARE * images.nbytes:
+        folder = target / f"{split}-photographs"
+        pack_photographs(photographs, folder)
+        entry = json.loads((prepared / MANIFEST).read_text())["splits"][split]
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                made = Path(scratch) / f"{split}-images.npy"
+                unpack_photographs(folder, made, images.shape[1], entry["images_sha256"])
+                return
+            except UserError:
+                shutil.rmtree(folder)
+    pack_pixels(images, target / f"{split}-images")
 
 
 def _pack_weights(folder: Path, specs: Mapping[str, RunSpec]) -> None:

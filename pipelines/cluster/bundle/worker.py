@@ -36,6 +36,7 @@ from pipelines.cluster.bundle.contents import (
     Bundle,
     verify_sums,
 )
+from pipelines.cluster.bundle.photographs import unpack_photographs
 from pipelines.cluster.bundle.pixels import unpack_pixels
 from pipelines.errors import UserError, note, run_cli
 from pipelines.runtime import REPOSITORY, tune_allocator
@@ -61,12 +62,16 @@ def ready(folder: Path) -> Bundle:
     bundle = Bundle.read(folder)
     for name in sorted({run.data for run in bundle.runs}):
         data = folder / DATA / name
-        splits = json.loads((data / "manifest.json").read_text())["splits"]
-        for split, entry in splits.items():
-            packed, whole = data / f"{split}-images", data / f"{split}-images.npy"
-            if packed.is_dir() and not whole.exists():
-                note(f"unpacking {name}: {split}")
-                unpack_pixels(packed, whole, entry["images_sha256"])
+        manifest = json.loads((data / "manifest.json").read_text())
+        for split, entry in manifest["splits"].items():
+            whole, sha256 = data / f"{split}-images.npy", entry["images_sha256"]
+            packed, photographs = data / f"{split}-images", data / f"{split}-photographs"
+            if whole.exists():
+                continue
+            if packed.is_dir():
+                unpack_pixels(packed, whole, sha256)
+            elif photographs.is_dir():
+                unpack_photographs(photographs, whole, manifest["input_size"], sha256)
     return bundle
 
 

@@ -1,0 +1,38 @@
+"""Detections of two devices, compared by hand; a step on a simulated GPU agrees with the CPU's."""
+
+import torch
+
+from method.detection import Detections
+from pipelines.cluster.bundle.agreement import compare, shared
+from pipelines.spec import DetectorName, Precision, RunSpec
+from tests.pipelines.simulated_gpu import GPU, simulated_gpu
+
+
+def detections(*rows):
+    """Of one image: x1, y1, x2, y2, score, label."""
+    values = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
+    return [Detections(values[:, :4], values[:, 4], values[:, 5].long())]
+
+
+def test_shared_detections_by_hand():
+    ours = detections((0, 0, 10, 10, 0.9, 1), (20, 20, 40, 40, 0.5, 2), (50, 50, 60, 60, 0.4, 1))
+    theirs = detections(
+        (0, 0, 10, 10.1, 0.905, 1),  # the same but for rounding
+        (20, 20, 40, 40, 0.5, 1),  # another class
+        (50, 50, 60, 60, 0.45, 1),  # another score
+    )
+    assert shared(ours, theirs) == 1 / 3
+    assert shared(ours, detections()) == 0
+    assert shared(detections(), theirs) is None, "nothing was compared"
+
+
+def test_a_device_that_computes_alike_agrees(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**40, 2**40))
+    spec = RunSpec(
+        detector=DetectorName.SCALE_AWARE_SSD, input_size=256, precision=Precision.FP32,
+        width=0.25, batch_size=2,
+    )  # fmt: skip
+    with simulated_gpu():
+        found = compare(spec, GPU)
+    assert found.verdict == "agrees"
+    assert found.detections is not None
