@@ -19,7 +19,6 @@ from pipelines.data.folder_swap import write_whole
 from pipelines.data.prepared import prepare
 from pipelines.data.registry import NAMES, DatasetSpec, open_dataset
 from pipelines.errors import note, run_cli
-from pipelines.inspect.suspicions import summary_lines
 from pipelines.runtime import REPOSITORY
 
 
@@ -70,6 +69,8 @@ def _prepare_own(dataset: str, folder: Path, input_size: int, drop_broken: bool)
         return
     if ready:
         note(f"{dataset}: its files have changed; preparing it anew")
+    from pipelines.inspect.suspicions import summary_lines  # its statistics take a second to import
+
     sources = open_dataset(DatasetSpec(dataset, drop_broken=dropping))
     for line in summary_lines(sources, input_size):
         note(line)
