@@ -38,7 +38,7 @@ def repository(tmp_path_factory):
     root = tmp_path_factory.mktemp("repository")
     write_coco(root / "own")
     patch = pytest.MonkeyPatch()
-    for module in (prepare, train):
+    for module in (prepare, training_run):
         patch.setattr(module, "REPOSITORY", root)
     spec = RunSpec(
         dataset=str(root / "own"), input_size=64, iterations=6, batch_size=2, width=0.25,
