@@ -16,6 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipelines.data.folds import FOLDS
 from pipelines.errors import UserError, run_cli
 from pipelines.runtime import REPOSITORY
 from pipelines.spec import DetectorName, RunSpec
@@ -142,10 +143,13 @@ def split_name(run: str) -> tuple[str, str]:
 def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     """Every run of a profile's study, by its name ROW-sSEED.
 
+    In `init`, SEED stands for the run's seed; `fold: SEED` is the seed's fold, modulo five.
+
     Raises:
         UserError: a row that is not declared, a wrong value, or one run under two names.
     """
     rows, overrides = parameters.get("rows") or {}, _profile(parameters, profile)["overrides"]
+    settings = profile_settings(parameters, profile)
     runs: dict[str, RunSpec] = {}
     for name in stage_names(parameters, profile):
         row, seed = split_name(name)
@@ -154,6 +158,8 @@ def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
         changes = {**(rows[row] or {}), **(overrides.get(row) or {}), "seed": int(seed)}
         if isinstance(init := changes.get("init"), str):
             changes["init"] = init.replace("SEED", seed)
+        if (changes.get("fold") or settings.get("fold")) == "SEED":
+            changes["fold"] = str(int(seed) % FOLDS)
         runs[name] = resolve(parameters, profile, changes, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():

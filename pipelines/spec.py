@@ -16,6 +16,7 @@ from method.lapnet.detector import Overlap
 from method.lapnet.losses import Balance, ClassificationLoss
 from method.lapnet.network import Backbone
 from method.samplers import Sampler
+from pipelines.data.dataset_spec import Fold
 from pipelines.errors import UserError
 
 
@@ -130,6 +131,10 @@ class RunSpec:
 
     profile: str = _explained("which study the run belongs to", "quick")
     dataset: str = _explained("a data set's name, or the folder of one in COCO form", "scenes")
+    fold: Fold = _explained(
+        "which of five parts over whole bursts is tested, 0 to 4; or published: its own split",
+        Fold.PUBLISHED,
+    )
     input_size: int = _explained("side of the square network input, pixels", 256)
     detector: DetectorName = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
     attach: tuple[int, ...] | None = _explained(
@@ -281,9 +286,9 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
     if kind is Switch and isinstance(value, bool):
         return Switch.ON if value else Switch.OFF
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if value not in list(kind):
+        if str(value) not in list(kind):
             raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}")
-        return kind(value)
+        return kind(str(value))
     if kind is str:
         return str(value)
     try:

@@ -32,7 +32,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
         folder: where it goes; what is there is replaced at the end.
         checkpoint_seconds: least time between two checkpoints.
     """
-    data_folder = ensure_prepared(spec.dataset, spec.input_size)
+    data_folder = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
     done = train_and_detect(
         spec,
         Training(

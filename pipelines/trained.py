@@ -78,7 +78,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 def _categories(record: dict[str, Any], spec: RunSpec) -> tuple[Category, ...]:
     """The data set's own ids where it lies prepared, else the recorded names numbered from 1."""
     names = tuple(record["data"]["splits"]["train"]["boxes_per_class"])
-    folder = prepared_folder(spec.dataset, spec.input_size)
+    folder = prepared_folder(spec.dataset, spec.input_size, spec.fold)
     if (folder / "manifest.json").exists():
         categories = load_prepared(folder, "test").coco.categories
         if tuple(category.name for category in categories) == names:

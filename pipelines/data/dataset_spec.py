@@ -1,12 +1,26 @@
 """Which data set to open, and how, as plain checked values."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pipelines.data.drawing import LARGEST_SIZE, SMALLEST_SIZE
 from pipelines.errors import UserError
 
 SPLIT_BLOCK = 1_000_000
 """Drawn pictures are numbered; each split starts at a multiple of this."""
+
+
+class Fold(StrEnum):
+    """Which photographs of a data set are tested."""
+
+    PUBLISHED = "published"
+    """Those of its own test split, or else a share of its train split."""
+    FIRST = "0"
+    """The first of five parts over whole bursts, which are told by the file names (`folds`)."""
+    SECOND = "1"
+    THIRD = "2"
+    FOURTH = "3"
+    FIFTH = "4"
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,7 @@ class DatasetSpec:
     test_fraction: share of the train images (above 0 to below 1) that becomes `test` where the set
         has neither `test` nor `val`.
     split_seed: chooses those images.
+    fold: of five that share out all of the data set's photographs; `published` for its own splits.
     drop_broken: leave out broken boxes and report them, rather than stop; `coco` always does,
         since two boxes of train2017 as published have no height.
     tile: side in pixels of an image in laboro-mosaics; mosaic_seed: how they are grouped.
@@ -84,6 +99,7 @@ class DatasetSpec:
     validation_fraction: float = 0.15
     test_fraction: float = 0.2
     split_seed: int = 0
+    fold: Fold = Fold.PUBLISHED
     drop_broken: bool = False
     tile: int = 256
     mosaic_seed: int = 0

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.data.images import resize_image
 from pipelines.data.records import Annotation, Box, CocoSplit, ImageRecord
-from pipelines.data.sources import ImageSource
+from pipelines.data.sources import FolderSource, ImageSource
 from pipelines.errors import UserError, note
 
 Group = tuple[int, int, int, int]
@@ -35,6 +36,17 @@ class MosaicSource:
             pixels = resize_image(self.source.image(member), self.tile, self.tile)
             canvas[top : top + self.tile, left : left + self.tile] = pixels
         return canvas
+
+
+def photographs(source: ImageSource) -> list[tuple[Path, ImageRecord]]:
+    """The image files that a source's images are made of, mosaic by mosaic; none if drawn."""
+    single = source.source if isinstance(source, MosaicSource) else source
+    if not isinstance(single, FolderSource):
+        return []
+    records = single.split.images
+    if isinstance(source, MosaicSource):
+        records = tuple(records[position] for group in source.groups for position in group)
+    return [(single.image_dir / record.file_name, record) for record in records]
 
 
 def seeded_order(count: int, seed: int) -> list[int]:

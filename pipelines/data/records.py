@@ -9,12 +9,16 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """An image: id, file name (relative to the image folder), width and height in pixels."""
+    """An image: id, file name (relative to the image folder), width and height in pixels.
+
+    burst: number shared by images that were taken one after the other, if that is known.
+    """
 
     id: int
     file_name: str
     width: int
     height: int
+    burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,7 @@ class CocoSplit:
         """A COCO dictionary of fresh lists, fit for json and for pycocotools."""
         return {
             "info": {},
-            "images": [
-                {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height}
-                for i in self.images
-            ],
+            "images": [_image_entry(image) for image in self.images],
             "categories": [{"id": c.id, "name": c.name} for c in self.categories],
             "annotations": [
                 {
@@ -95,3 +96,13 @@ class CocoSplit:
         for annotation in self.annotations:
             grouped[annotation.image_id].append(annotation)
         return tuple(tuple(found) for found in grouped.values())
+
+
+def _image_entry(image: ImageRecord) -> dict[str, Any]:
+    entry = {
+        "id": image.id,
+        "file_name": image.file_name,
+        "width": image.width,
+        "height": image.height,
+    }
+    return entry if image.burst is None else {**entry, "burst": image.burst}

@@ -16,9 +16,11 @@ from pipelines.data.dataset_spec import (
     AerialSpec,
     DatasetSpec,
     DrawnSpec,
+    Fold,
     ScenesSpec,
 )
 from pipelines.data.drawing import Scene
+from pipelines.data.folded import folded, whole
 from pipelines.data.folders import FORMS, Report, open_folder
 from pipelines.data.mosaic import mosaic, seeded_order
 from pipelines.data.published import PUBLISHED, Counts, differences
@@ -48,6 +50,10 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
     Annotations are read and checked here; images are decoded one by one on use.
     Raises UserError if the name is unknown, or the data are not found or broken.
     """
+    if spec.fold is not Fold.PUBLISHED and spec.name in ("scenes", "aerial", *PUBLISHED):
+        raise UserError(
+            f"fold: {spec.name} is tested on its own split alone; leave fold out, or published"
+        )
     if spec.name == "scenes":
         return _drawn(scenes.draw_scene, scenes.CLASSES, spec.scenes)
     if spec.name == "aerial":
@@ -55,11 +61,17 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
     if spec.name in PUBLISHED:
         return _published(spec, report)
     if spec.name in FOLDERS:
-        singles = dict(open_folder(_named_folder(spec), spec, report))
-        if spec.name != "laboro-mosaics":
+        folder, mosaics = _named_folder(spec), spec.name == "laboro-mosaics"
+        if spec.fold is not Fold.PUBLISHED:
+            return folded(open_folder(folder, whole(spec), report), spec, mosaics, report)
+        singles = dict(open_folder(folder, spec, report))
+        if not mosaics:
             return dict(singles)
         return {name: _mosaic(name, single, spec, report) for name, single in singles.items()}
-    return dict(open_folder(own_folder(spec.name), spec, report))
+    folder = own_folder(spec.name)
+    if spec.fold is not Fold.PUBLISHED:
+        return folded(open_folder(folder, whole(spec), report), spec, False, report)
+    return dict(open_folder(folder, spec, report))
 
 
 def own_folder(path: str) -> Path:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     LEAKED_IMAGE = "the same image in two splits"
     NEARLY_LEAKED_IMAGE = "nearly the same image in two splits"
+    NEIGHBOURING_SHOT = "photograph taken beside one of another split"
     CONTRADICTORY_LABELS = "two classes for one object"
     UNTRAINED_CLASS = "class without an object in train"
     ALIKE_NAMES = "class names that are nearly the same"

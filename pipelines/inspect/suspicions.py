@@ -35,6 +35,7 @@ from pipelines.inspect.pixel_rules import (
     repeated_images,
 )
 from pipelines.inspect.shift_rules import class_shift, size_shift
+from pipelines.inspect.shot_rules import neighbouring_shots
 from pipelines.inspect.summary import describe
 
 __all__ = ["Example", "Kind", "Suspicion", "summary_lines", "suspicions"]
@@ -88,7 +89,7 @@ def suspicions(
     """
     if input_size < 1:
         raise UserError(f"input size {input_size} is not a number of pixels; give 1 or more")
-    found = _from_annotations(read_objects(sources), input_size)
+    found = neighbouring_shots(sources) + _from_annotations(read_objects(sources), input_size)
     if pixels:
         prints = read_fingerprints(sources, progress=progress)
         found += [suspicion for rule in OF_PIXELS for suspicion in rule(prints)]

@@ -97,8 +97,10 @@ def study_gallery(study: Study, chosen: Mapping[str, str]) -> Gallery:
         UserError: the data set is not found, or is not what the runs were scored on.
     """
     spec = study.spec
-    prepared = ensure_prepared(spec.dataset, spec.input_size)
-    return build_gallery(study, chosen, prepared, open_dataset(DatasetSpec(spec.dataset))["test"])
+    prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
+    return build_gallery(
+        study, chosen, prepared, open_dataset(DatasetSpec(spec.dataset, fold=spec.fold))["test"]
+    )
 
 
 def build_gallery(

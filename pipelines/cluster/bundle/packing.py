@@ -31,10 +31,11 @@ from pipelines.cluster.bundle.contents import (
 )
 from pipelines.cluster.bundle.photographs import (
     pack_photographs,
-    photographs_of,
     unpack_photographs,
 )
 from pipelines.cluster.bundle.pixels import pack_pixels
+from pipelines.data.dataset_spec import Fold
+from pipelines.data.mosaic import photographs
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
@@ -183,7 +184,7 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
     path = folder / SPECS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(spec.changes()) + "\n")
-    data = ensure_prepared(spec.dataset, spec.input_size)
+    data = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
     sha256 = weights_fingerprint(spec.init)
     weights = f"{sha256[:16]}{Path(spec.init).suffix}" if sha256 else None
     return PackedRun(name, data.name, weights, sha256)
@@ -191,32 +192,32 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
 
 def _pack_data(folder: Path, specs: Mapping[str, RunSpec], *, pixels: bool) -> None:
     """Manifests as they are, and the splits that the runs read."""
-    validating: dict[tuple[str, int], bool] = {}
+    validating: dict[tuple[str, int, Fold], bool] = {}
     for spec in specs.values():
-        data = spec.dataset, spec.input_size
+        data = spec.dataset, spec.input_size, spec.fold
         validating[data] = validating.get(data, False) or spec.validate_every > 0
-    for (dataset, size), validated in validating.items():
-        source = ensure_prepared(dataset, size)
-        photographs: Mapping[str, ImageSource] = {}
+    for (dataset, size, fold), validated in validating.items():
+        source = ensure_prepared(dataset, size, fold)
+        opened: Mapping[str, ImageSource] = {}
         if not pixels:
-            spec_of_data = DatasetSpec(dataset, drop_broken=True)
-            photographs = open_dataset(spec_of_data, report=lambda _: None)
+            spec_of_data = DatasetSpec(dataset, fold=fold, drop_broken=True)
+            opened = open_dataset(spec_of_data, report=lambda _: None)
         target = folder / DATA / source.name
         target.mkdir(parents=True)
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
         for split in ("train", "test", *(["val"] if validated else [])):
             shutil.copyfile(source / f"{split}.json", target / f"{split}.json")
-            _pack_images(source, split, photographs.get(split), target)
+            _pack_images(source, split, opened.get(split), target)
 
 
-def _pack_images(prepared: Path, split: str, photographs: ImageSource | None, target: Path) -> None:
+def _pack_images(prepared: Path, split: str, source: ImageSource | None, target: Path) -> None:
     """The photographs where they take less room and make the same pixels here, else the pixels."""
     images = load_prepared(prepared, split).images
-    files = photographs_of(photographs) if photographs else []
-    room = sum(path.stat().st_size for path in files)
-    if photographs and files and room < PIXEL_SHARE * images.nbytes:
+    files = photographs(source) if source else []
+    room = sum(path.stat().st_size for path, _ in files)
+    if source and files and room < PIXEL_SHARE * images.nbytes:
         folder = target / f"{split}-photographs"
-        pack_photographs(photographs, folder)
+        pack_photographs(source, folder)
         entry = json.loads((prepared / MANIFEST).read_text())["splits"][split]
         with tempfile.TemporaryDirectory() as scratch:
             try:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from pipelines.data.mosaic import MosaicSource
+from pipelines.data.mosaic import MosaicSource, photographs
 from pipelines.data.prepared import write_pixels
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource, ImageSource
@@ -21,29 +22,20 @@ from pipelines.hashing import file_sha256
 RECIPE = "recipe.json"
 
 
-def photographs_of(source: ImageSource) -> list[Path]:
-    """The image files that a source's images are made of, in order; none if they are drawn."""
-    single = source.source if isinstance(source, MosaicSource) else source
-    if not isinstance(single, FolderSource):
-        return []
-    return [single.image_dir / record.file_name for record in single.split.images]
-
-
 def pack_photographs(source: ImageSource, folder: Path) -> None:
     """Copy a source's photographs and its recipe to a new folder."""
-    mosaic = source if isinstance(source, MosaicSource) else None
-    single = mosaic.source if mosaic else source
     folder.mkdir(parents=True)
+    found = photographs(source)
     sizes = []
-    for number, path in enumerate(photographs_of(source)):
-        name, record = f"{number:06d}{path.suffix}", single.split.images[number]
+    for number, (path, record) in enumerate(found):
+        name = f"{number:06d}{path.suffix}"
         shutil.copyfile(path, folder / name)
         sizes.append((name, record.width, record.height))
-    recipe = {
-        "photographs": sizes,
-        "mosaics": mosaic.groups if mosaic else None,
-        "tile": mosaic.tile if mosaic else None,
-    }
+    recipe: dict[str, Any] = {"photographs": sizes, "mosaics": None, "tile": None}
+    if isinstance(source, MosaicSource):
+        numbers = iter(range(len(found)))
+        recipe["mosaics"] = [[next(numbers) for _ in group] for group in source.groups]
+        recipe["tile"] = source.tile
     (folder / RECIPE).write_text(json.dumps(recipe) + "\n")
 
 

@@ -131,6 +131,7 @@ def test_the_command_writes_one_whole_page(tmp_path, clean, monkeypatch, capsys)
     for name in ("train", "test"):
         own = clean[name]
         own.sizes, own.objects = own.sizes[:12], [o for o in own.objects if o[0] < 12]
+        own.files = {i: f"{name}-{chr(ord('a') + i)}.png" for i in range(12)}
         (folder / "annotations" / f"{name}.json").write_text(json.dumps(own.split.to_coco()))
         for i, record in enumerate(own.split.images):
             Image.fromarray(own.image(i)).save(folder / "images" / record.file_name)

@@ -8,11 +8,11 @@ from PIL import Image
 
 from pipelines.cluster.bundle.photographs import (
     pack_photographs,
-    photographs_of,
     unpack_photographs,
 )
 from pipelines.cluster.bundle.pixels import pack_pixels, unpack_pixels
 from pipelines.data.mosaic import mosaic
+from pipelines.data.mosaic import photographs as photographs_in
 from pipelines.data.prepared import prepare
 from pipelines.data.records import Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
@@ -76,4 +76,4 @@ def test_photographs_become_what_was_prepared_of_them(photographs, tmp_path, as_
 
 def test_drawn_images_have_no_photographs():
     drawn = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=1, val=1, test=1)))
-    assert photographs_of(drawn["train"]) == []
+    assert photographs_in(drawn["train"]) == []
