@@ -20,6 +20,7 @@ from torch import Tensor
 from method.adaptation import class_weights, rank_candidates
 from method.scale import REFERENCE_SIZE, equal_square_side, relative_sizes
 from pipelines.adapt_picture import draw
+from pipelines.data.dataset_spec import Fold
 from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.detectors import SSDS, ssd_config
@@ -40,6 +41,7 @@ def adapt(
     attach: tuple[int, int] | None = None,
     anchors: tuple[float, ...] | None = None,
     aspect_ratios: tuple[float, ...] | None = None,
+    fold: Fold = Fold.PUBLISHED,
 ) -> Proposal:
     """Search for what fits the training images of a data set.
 
@@ -49,12 +51,13 @@ def adapt(
         attach: keep these blocks.
         anchors: keep these anchors.
         aspect_ratios: keep these ratios.
+        fold: whose training images are looked at.
 
     Raises:
         UserError: the data set is not found, broken or empty, or a value is none of the right ones.
     """
     RunSpec.parse({"dataset": dataset, "input_size": input_size}, "adapt")
-    split = load_prepared(ensure_prepared(dataset, input_size), "train")
+    split = load_prepared(ensure_prepared(dataset, input_size, fold), "train")
     boxes, sizes = _objects(split)
     labels = np.concatenate([split.labels(i) for i in range(len(split.images))])
     counts = tuple(int((labels == k).sum()) for k in range(1, len(split.class_names) + 1))
@@ -85,7 +88,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
     anchors = None if "anchors" in wanted else spec.anchors
     ratios = None if "aspect_ratios" in wanted else spec.aspect_ratios
-    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios)
+    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold)
     if not proposal.chosen.fits:
         note(proposal.reasons[1])
     found: dict[str, list[float]] = {

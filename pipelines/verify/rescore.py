@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.data.dataset_spec import Fold
 from pipelines.data.prepared import load_prepared
 from pipelines.data.records import CocoSplit
 from pipelines.errors import UserError
@@ -35,7 +36,8 @@ def score_anew(runs: Path, names: Sequence[str], data: Path) -> tuple[str, list[
     for name in names:
         record = read_record(runs / name)
         spec, split = record["specification"], record["data"]["splits"]["test"]
-        folder = prepared_folder(spec["dataset"], spec["input_size"]).name
+        fold = Fold(spec.get("fold", Fold.PUBLISHED))
+        folder = prepared_folder(spec["dataset"], spec["input_size"], fold).name
         by_truth[folder, split["annotations_sha256"]].append(name)
     scored, left_out, findings = 0, [], []
     for (folder, checksum), members in by_truth.items():
@@ -64,7 +66,7 @@ def _score_run(folder: Path, truth: dict[str, object]) -> str | None:
 
 def check_sizes(study: Study, figures: Path, data: Path) -> list[str]:
     """Hold the sizes behind Figure 1 against the training split, where both are at hand."""
-    folder = prepared_folder(study.spec.dataset, study.spec.input_size).name
+    folder = prepared_folder(study.spec.dataset, study.spec.input_size, study.spec.fold).name
     try:
         checksum = profile_record(study)["data"]["splits"]["train"]["annotations_sha256"]
         expected = figure1.size_counts(open_truth(data / folder, "train", checksum))
