@@ -51,6 +51,7 @@ def ledger_row(folder: Path) -> dict[str, Any]:
         **{f"AP_{name}": value for name, value in score.class_ap.items()},
         **record["cost"],
         "device": record["machine"]["device"],
+        "agreement": record.get("agreement"),  # the oldest runs do not say
         "code_hash": record["code"]["code_hash"],
         "record_sha256": file_sha256(folder / "run.json"),
     }

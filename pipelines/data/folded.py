@@ -53,8 +53,8 @@ def folded(
         raise UserError(f"{spec.name}: fold: {error}") from None
     if parts.buffered:
         report(
-            f"fold {spec.fold}: {parts.buffered} photographs are left out of training, as "
-            "neighbours of those that are validated or tested on"
+            f"fold {spec.fold}: {parts.buffered} photographs are left out of training and "
+            "validation, as neighbours of those that are tested"
         )
     if parts.left_over:
         report(f"{parts.left_over} photographs make up no whole mosaic, in any fold")

@@ -3,8 +3,9 @@
 Photographs are put into groups (mosaics, or one by one) in the order of their file names. Every
 chain of neighbours is cut at its widest gaps into stretches, and whole stretches are dealt to the
 folds so that images, boxes and classes are as even as chance finds them. Where a stretch was cut
-out of a chain, training leaves out what is a neighbour of a validation or test photograph, as
-blocked cross-validation does (Roberts et al., Ecography 40, 2017).
+out of a chain, training and validation leave out what is a neighbour of a tested photograph, and
+training of one that is validated on, as blocked cross-validation does (Roberts et al., Ecography
+40, 2017).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class FoldSplit:
     bursts: dict[Group, int]
     """Group to the number of its stretch, over all folds."""
     buffered: int
-    """Photographs left out of training as neighbours of the other splits'."""
+    """Photographs of train and val left out as neighbours of what is tested, or validated on."""
     left_over: int
     """Photographs that make up no whole group, in any fold."""
 
@@ -73,18 +74,27 @@ def fold_split(
     following = [n for n in range(len(stretches)) if owner[n] == (fold + 1) % FOLDS]
     sizes = np.cumsum([len(stretches[n]) for n in following])
     val = following[: int(np.searchsorted(sizes, VALIDATION_SHARE * sizes[-1])) + 1]
-    held_out = [*test, *val]
-    rest = [g for n, own in enumerate(stretches) if n not in held_out for g in own]
-    names = [file_names[p] for n in held_out for g in stretches[n] for p in g]
-    train = [g for g in rest if not neighbours([file_names[p] for p in g], names)]
+    trained = [n for n in range(len(stretches)) if n not in (*test, *val)]
+    tested = [g for n in test for g in stretches[n]]
+    validated = _apart([g for n in val for g in stretches[n]], tested, file_names)
+    train = _apart([g for n in trained for g in stretches[n]], tested + validated, file_names)
+    groups = sum(len(stretch) for stretch in stretches)
     return FoldSplit(
         train=tuple(train),
-        val=tuple(g for n in val for g in stretches[n]),
-        test=tuple(g for n in test for g in stretches[n]),
+        val=tuple(validated),
+        test=tuple(tested),
         bursts={g: n for n, own in enumerate(stretches) for g in own},
-        buffered=group_size * (len(rest) - len(train)),
+        buffered=group_size * (groups - len(train) - len(validated) - len(tested)),
         left_over=left_over,
     )
+
+
+def _apart(
+    groups: Sequence[Group], others: Sequence[Group], file_names: Sequence[str]
+) -> list[Group]:
+    """The groups without a photograph that is a neighbour of one of the others'."""
+    names = [file_names[p] for group in others for p in group]
+    return [g for g in groups if not neighbours([file_names[p] for p in g], names)]
 
 
 def _stretches(

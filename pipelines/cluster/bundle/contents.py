@@ -9,7 +9,8 @@ A bundle unpacks to a folder of its own:
 | `SHA256SUMS` | of every other file |
 | `method/ baselines/ pipelines/` | the code, file by file as it was |
 | `specs/RUN.json` | one specification a run |
-| `data/NAME/` | prepared data: manifest, annotations, packed pixels or photographs |
+| `data/NAME/` | prepared data: manifest, annotations, packed pixels or a recipe for them |
+| `photographs/` | what the recipes name, each once |
 | `weights/` | first weights |
 | `packages/` | pure Python that the code imports |
 | `wheels/` | compiled packages, where some were asked for |
@@ -32,7 +33,16 @@ from pipelines.hashing import file_sha256
 FORMAT = 1
 BUNDLE = "bundle.json"
 SUMS = "SHA256SUMS"
-SPECS, DATA, WEIGHTS, PACKAGES, WHEELS = "specs", "data", "weights", "packages", "wheels"
+SPECS, DATA, PHOTOGRAPHS, WEIGHTS, PACKAGES, WHEELS = (
+    "specs",
+    "data",
+    "photographs",
+    "weights",
+    "packages",
+    "wheels",
+)
+RECIPE = "-recipe.json"
+"""After a split's name, in `data/NAME/`."""
 TRAINED = "trained"
 UNSCORED = "run.json"
 CHECKED = "check.json"

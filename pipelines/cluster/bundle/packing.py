@@ -21,6 +21,8 @@ from pipelines.cluster.bundle.contents import (
     BUNDLE,
     DATA,
     PACKAGES,
+    PHOTOGRAPHS,
+    RECIPE,
     SPECS,
     SUMS,
     WEIGHTS,
@@ -216,16 +218,16 @@ def _pack_images(prepared: Path, split: str, source: ImageSource | None, target:
     files = photographs(source) if source else []
     room = sum(path.stat().st_size for path, _ in files)
     if source and files and room < PIXEL_SHARE * images.nbytes:
-        folder = target / f"{split}-photographs"
-        pack_photographs(source, folder)
+        recipe, store = target / f"{split}{RECIPE}", target.parent.parent / PHOTOGRAPHS
+        pack_photographs(source, recipe, store)
         entry = json.loads((prepared / MANIFEST).read_text())["splits"][split]
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 made = Path(scratch) / f"{split}-images.npy"
-                unpack_photographs(folder, made, images.shape[1], entry["images_sha256"])
+                unpack_photographs(recipe, store, made, images.shape[1], entry["images_sha256"])
                 return
             except UserError:
-                shutil.rmtree(folder)
+                recipe.unlink()
     pack_pixels(images, target / f"{split}-images")
 
 

@@ -1,8 +1,9 @@
 """Prepared pixels as the photographs that they are made of, where those take less room.
 
-A folder of image files, `000000.jpg` and so on, and `recipe.json`, which says how large each is and
-which of them make up a prepared image. Made anew elsewhere, the pixels must be the same to the bit,
-or they are refused: another version of the JPEG library may decode otherwise.
+All photographs of a bundle lie in one folder, each once, named after its bytes. A split's recipe, a
+JSON file, says which of them make up its images, and how large each is. Made anew elsewhere, the
+pixels must be the same to the bit, or they are refused: another version of the JPEG library may
+decode otherwise.
 """
 
 from __future__ import annotations
@@ -19,30 +20,31 @@ from pipelines.data.sources import FolderSource, ImageSource
 from pipelines.errors import UserError
 from pipelines.hashing import file_sha256
 
-RECIPE = "recipe.json"
 
-
-def pack_photographs(source: ImageSource, folder: Path) -> None:
-    """Copy a source's photographs and its recipe to a new folder."""
-    folder.mkdir(parents=True)
-    found = photographs(source)
-    sizes = []
-    for number, (path, record) in enumerate(found):
-        name = f"{number:06d}{path.suffix}"
-        shutil.copyfile(path, folder / name)
-        sizes.append((name, record.width, record.height))
-    recipe: dict[str, Any] = {"photographs": sizes, "mosaics": None, "tile": None}
+def pack_photographs(source: ImageSource, recipe: Path, folder: Path) -> None:
+    """Copy a source's photographs to a folder, unless they are there, and write its recipe."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = []
+    for path, record in photographs(source):
+        name = f"{file_sha256(path)[:16]}{path.suffix}"
+        if not (folder / name).exists():
+            shutil.copyfile(path, folder / name)
+        listed.append((name, record.width, record.height))
+    content: dict[str, Any] = {"photographs": listed, "mosaics": None, "tile": None}
     if isinstance(source, MosaicSource):
-        numbers = iter(range(len(found)))
-        recipe["mosaics"] = [[next(numbers) for _ in group] for group in source.groups]
-        recipe["tile"] = source.tile
-    (folder / RECIPE).write_text(json.dumps(recipe) + "\n")
+        numbers = iter(range(len(listed)))
+        content["mosaics"] = [[next(numbers) for _ in group] for group in source.groups]
+        content["tile"] = source.tile
+    recipe.write_text(json.dumps(content) + "\n")
 
 
-def unpack_photographs(folder: Path, path: Path, input_size: int, sha256: str) -> None:
+def unpack_photographs(
+    recipe: Path, folder: Path, path: Path, input_size: int, sha256: str
+) -> None:
     """Prepare the photographs anew.
 
     Args:
+        recipe: of a split.
         folder: of packed photographs.
         path: where the `.npy` goes.
         input_size: side of the prepared images, pixels.
@@ -51,14 +53,14 @@ def unpack_photographs(folder: Path, path: Path, input_size: int, sha256: str) -
     Raises:
         UserError: it does not become the same file; nothing is left then.
     """
-    recipe = json.loads((folder / RECIPE).read_text())
+    content = json.loads(recipe.read_text())
     records = tuple(
         ImageRecord(number, name, width, height)
-        for number, (name, width, height) in enumerate(recipe["photographs"], start=1)
+        for number, (name, width, height) in enumerate(content["photographs"], start=1)
     )
     source: ImageSource = FolderSource(CocoSplit(records, (), ()), folder)
-    if recipe["mosaics"]:
-        groups, tile = tuple(tuple(group) for group in recipe["mosaics"]), recipe["tile"]
+    if content["mosaics"]:
+        groups, tile = tuple(tuple(group) for group in content["mosaics"]), content["tile"]
         images = tuple(
             ImageRecord(number, "", 2 * tile, 2 * tile) for number in range(1, len(groups) + 1)
         )
@@ -68,7 +70,7 @@ def unpack_photographs(folder: Path, path: Path, input_size: int, sha256: str) -
     if file_sha256(fresh) != sha256:
         fresh.unlink()
         raise UserError(
-            f"{folder}: this machine's Pillow makes other pixels of the photographs; make the "
+            f"{recipe}: this machine's Pillow makes other pixels of the photographs; make the "
             "bundle with --pixels"
         )
     fresh.replace(path)

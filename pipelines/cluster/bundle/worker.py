@@ -31,6 +31,8 @@ from pipelines.cluster.bundle.contents import (
     CHECKED,
     DATA,
     HOME_BYTES,
+    PHOTOGRAPHS,
+    RECIPE,
     SPECS,
     TRAINED,
     Bundle,
@@ -65,13 +67,14 @@ def ready(folder: Path) -> Bundle:
         manifest = json.loads((data / "manifest.json").read_text())
         for split, entry in manifest["splits"].items():
             whole, sha256 = data / f"{split}-images.npy", entry["images_sha256"]
-            packed, photographs = data / f"{split}-images", data / f"{split}-photographs"
+            packed, recipe = data / f"{split}-images", data / f"{split}{RECIPE}"
             if whole.exists():
                 continue
             if packed.is_dir():
                 unpack_pixels(packed, whole, sha256)
-            elif photographs.is_dir():
-                unpack_photographs(photographs, whole, manifest["input_size"], sha256)
+            elif recipe.exists():
+                size = manifest["input_size"]
+                unpack_photographs(recipe, folder / PHOTOGRAPHS, whole, size, sha256)
     return bundle
 
 

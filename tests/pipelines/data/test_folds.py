@@ -34,6 +34,7 @@ def test_folds_share_out_all_photographs_and_keep_neighbours_apart(seed, group_s
         assert parts["val"]
         assert not set(parts["train"]) & set(held_out)
         assert neighbours([names[p] for p in parts["train"]], [names[p] for p in held_out]) == []
+        assert neighbours([names[p] for p in parts["val"]], [names[p] for p in parts["test"]]) == []
         held_back = len(names) - sum(map(len, parts.values()))
         assert held_back == split.buffered + split.left_over
         assert {len(g) for g in split.test} == {group_size}

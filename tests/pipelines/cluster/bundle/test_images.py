@@ -64,13 +64,16 @@ def test_photographs_become_what_was_prepared_of_them(photographs, tmp_path, as_
         source = mosaic(photographs, SIZE // 2, [4, 2, 0, 1], report=lambda _: None)
     prepare({"train": source}, tmp_path / "prepared", SIZE, progress=False)
     before = tmp_path / "prepared/train-images.npy"
-    pack_photographs(source, tmp_path / "packed")
+    recipe, store = tmp_path / "recipe.json", tmp_path / "store"
+    for _ in range(2):  # a second split may hold the same
+        pack_photographs(source, recipe, store)
+    assert len(list(store.iterdir())) == (4 if as_mosaic else 5)
     after = tmp_path / "after.npy"
-    unpack_photographs(tmp_path / "packed", after, SIZE, file_sha256(before))
+    unpack_photographs(recipe, store, after, SIZE, file_sha256(before))
     assert after.read_bytes() == before.read_bytes()
     after.unlink()
     with pytest.raises(UserError, match="make the bundle with --pixels"):
-        unpack_photographs(tmp_path / "packed", after, SIZE, "0" * 64)
+        unpack_photographs(recipe, store, after, SIZE, "0" * 64)
     assert not list(tmp_path.glob("*.npy"))
 
 
