@@ -95,8 +95,8 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, Any]:
-    """What a profile says of all its runs."""
-    return dict(_profile(parameters, profile)["settings"])
+    """What a profile says of all its runs; where seeds take folds in turn, as for the first."""
+    return with_fold(_profile(parameters, profile)["settings"])
 
 
 def _profile(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -120,12 +120,20 @@ def resolve(
     Raises:
         UserError: there is no such profile, or a wrong value.
     """
-    settings = profile_settings(parameters, profile)
+    settings = _profile(parameters, profile)["settings"]
     detector = str(changes.get("detector") or settings.get("detector") or RunSpec.detector)
     of_detector: dict[str, Any] = {}
     for place in (parameters, _profile(parameters, profile)):
         of_detector |= (place.get("detectors") or {}).get(detector) or {}
-    return RunSpec.parse({"profile": profile, **settings, **of_detector, **changes}, where)
+    values = {"profile": profile, **settings, **of_detector, **changes}
+    return RunSpec.parse(with_fold(values), where)
+
+
+def with_fold(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, where `fold: SEED` is the seed modulo five: as many folds as seeds, in turn."""
+    if values.get("fold") != "SEED":
+        return dict(values)
+    return {**values, "fold": str(int(values.get("seed") or 0) % FOLDS)}
 
 
 def stage_names(parameters: Mapping[str, Any], profile: str) -> dict[str, str]:
@@ -143,13 +151,12 @@ def split_name(run: str) -> tuple[str, str]:
 def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     """Every run of a profile's study, by its name ROW-sSEED.
 
-    In `init`, SEED stands for the run's seed; `fold: SEED` is the seed's fold, modulo five.
+    In `init`, SEED stands for the run's seed.
 
     Raises:
         UserError: a row that is not declared, a wrong value, or one run under two names.
     """
     rows, overrides = parameters.get("rows") or {}, _profile(parameters, profile)["overrides"]
-    settings = profile_settings(parameters, profile)
     runs: dict[str, RunSpec] = {}
     for name in stage_names(parameters, profile):
         row, seed = split_name(name)
@@ -158,8 +165,6 @@ def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
         changes = {**(rows[row] or {}), **(overrides.get(row) or {}), "seed": int(seed)}
         if isinstance(init := changes.get("init"), str):
             changes["init"] = init.replace("SEED", seed)
-        if (changes.get("fold") or settings.get("fold")) == "SEED":
-            changes["fold"] = str(int(seed) % FOLDS)
         runs[name] = resolve(parameters, profile, changes, f"params.yaml, row {row}")
     names: dict[str, str] = {}
     for name, spec in runs.items():

@@ -19,6 +19,7 @@ from method.ssd import SSD
 from pipelines.departures import Paper, departures
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
+from pipelines.evidence.paper_noise import could_tell
 from pipelines.plan import RESULTS, profile_settings, read_parameters, split_name, study
 from pipelines.spec import RunSpec
 from pipelines.statistics import (
@@ -32,6 +33,8 @@ from pipelines.statistics import (
     widened_difference,
 )
 from pipelines.voc_ap import Definition, voc_ap
+
+COULD_TELL = "could the paper tell?"
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,13 @@ def _resampled(matches: Path) -> RunSamples:
     return resample_run(pd.read_csv(matches))
 
 
-def trained_table(paper: Paper, table: Mapping[str, Any], study: Study) -> pd.DataFrame:
+def trained_table(
+    paper: Paper, table: Mapping[str, Any], study: Study, noise: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """One trained table of papers.yaml: paper and ours, n, paired differences, departures.
 
-    Rows that papers.yaml gives no row of params.yaml are the paper's own citations.
+    Rows that papers.yaml gives no row of params.yaml are the paper's own citations. Where the paper
+    prints how far its runs lie apart (`noise`), a column says which differences it could tell.
     """
     metrics = table.get("metrics", ("AP", "AP50"))
     printed = [m for m in metrics if any(m in row for row in table["rows"].values())]
@@ -120,6 +126,8 @@ def trained_table(paper: Paper, table: Mapping[str, Any], study: Study) -> pd.Da
         cells["n"] = str(len(runs)) if name else ""
         if with_words:
             cells["difference, paper"] = row.get("says", "")
+        if noise and printed:
+            cells[COULD_TELL] = _could_tell(row, table, noise)
         reference = row.get("reference", table["reference"])
         for metric in (m for m in metrics if m in METRICS):
             cells[f"Δ{metric} [95 %]"] = _difference(study, name, reference, metric)
@@ -127,6 +135,12 @@ def trained_table(paper: Paper, table: Mapping[str, Any], study: Study) -> pd.Da
         cells["differs from the paper in"] = ", ".join(departures(spec, paper)) if spec else ""
         rows.append(cells)
     return pd.DataFrame(rows)
+
+
+def _could_tell(row: Mapping[str, Any], table: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
+    wanted = table.get("printed_reference", table["reference"])
+    other = next(one for one in table["rows"].values() if one.get("row") == wanted)
+    return "reference" if row is other else could_tell(row, other, noise)
 
 
 def class_columns(table: Mapping[str, Any], study: Study) -> pd.DataFrame:

@@ -184,7 +184,7 @@ def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> No
         write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
     remark = f"{study.notice} {explain_departures(Paper.SSD)}".strip()
     for name in declared_tables(SSD_TABLES, paper, study):
-        table = trained_table(Paper.SSD, paper[name], study)
+        table = trained_table(Paper.SSD, paper[name], study, paper["noise"])
         write_table(folder, name, table, paper[name]["caption"], remark)
     write_table(folder, "convergence", convergence(study), CONVERGENCE)
     write_table(folder, "balance", balance(study), BALANCE)

@@ -7,7 +7,14 @@ from dvc.utils.serialize import load_yaml, modify_yaml
 from method.first_weights import HeadInit
 from method.samplers import Sampler
 from pipelines.errors import UserError
-from pipelines.plan import PARAMETERS, read_parameters, study, workbench_spec
+from pipelines.plan import (
+    PARAMETERS,
+    profile_settings,
+    read_parameters,
+    resolve,
+    study,
+    workbench_spec,
+)
 from pipelines.spec import RunSpec
 
 
@@ -84,6 +91,17 @@ def test_the_seed_stands_where_the_first_weights_name_it():
         spec = runs[f"released-score-floor-s{seed}"]
         assert spec.init == f"results/quick/trained/sampler-dns-s{seed}/model.safetensors"
         assert spec.iterations == 0
+
+
+def test_seeds_take_the_folds_in_turn():
+    parameters = read_parameters()
+    folds = {name: spec.fold for name, spec in study(parameters, "full").items()}
+    assert folds["sampler-dns-s0"] == folds["original-attachment-s0"] == "0"
+    assert folds["sampler-dns-s2"] == "2"
+    for seed, fold in ((3, "3"), (7, "2")):
+        assert resolve(parameters, "full", {"seed": seed}, "here").fold == fold
+    assert profile_settings(parameters, "full")["fold"] == "0"
+    assert resolve(parameters, "quick", {"fold": 3}, "here").fold == "3"
 
 
 def test_only_a_run_s_weights_can_be_scored_without_a_step():

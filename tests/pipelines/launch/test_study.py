@@ -33,7 +33,7 @@ def test_every_run_of_the_project_has_a_stage():
         [*DVC, "stage", "list", "--name-only", "--all"], capture_output=True, text=True, check=True
     ).stdout.split()
     parameters = read_parameters()
-    for profile in ("quick", "reference", "paper-tomatod", "paper-voc", "paper-coco"):
+    for profile in ("quick", "reference", "full", "paper-tomatod", "paper-voc", "paper-coco"):
         prefix = "" if profile == "quick" else f"results/{profile}/dvc.yaml:"
         stages = stage_names(parameters, profile)
         assert list(stages) == list(study(parameters, profile))
