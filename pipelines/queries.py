@@ -102,7 +102,7 @@ def _resampled(matches: Path) -> RunSamples:
 
 
 def trained_table(
-    paper: Paper, table: Mapping[str, Any], study: Study, noise: Mapping[str, Any] | None = None
+    paper: Paper, table: Mapping[str, Any], study: Study, noise: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
     """One trained table of papers.yaml: paper and ours, n, paired differences, departures.
 
@@ -137,7 +137,9 @@ def trained_table(
     return pd.DataFrame(rows)
 
 
-def _could_tell(row: Mapping[str, Any], table: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
+def _could_tell(
+    row: Mapping[str, Any], table: Mapping[str, Any], noise: Mapping[str, float]
+) -> str:
     wanted = table.get("printed_reference", table["reference"])
     other = next(one for one in table["rows"].values() if one.get("row") == wanted)
     return "reference" if row is other else could_tell(row, other, noise)

@@ -23,6 +23,7 @@ from pipelines.data.folder_swap import replaced_folder
 from pipelines.departures import Paper, explain_departures
 from pipelines.deviations import deviations
 from pipelines.errors import run_cli
+from pipelines.evidence.paper_noise import noise_of
 from pipelines.findings import WITHIN, anchor_correlation, balance, convergence
 from pipelines.forecast import REMARK as FORECAST_REMARK
 from pipelines.forecast import forecast
@@ -184,7 +185,7 @@ def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> No
         write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
     remark = f"{study.notice} {explain_departures(Paper.SSD)}".strip()
     for name in declared_tables(SSD_TABLES, paper, study):
-        table = trained_table(Paper.SSD, paper[name], study, paper["noise"])
+        table = trained_table(Paper.SSD, paper[name], study, noise_of(paper["table8"]))
         write_table(folder, name, table, paper[name]["caption"], remark)
     write_table(folder, "convergence", convergence(study), CONVERGENCE)
     write_table(folder, "balance", balance(study), BALANCE)

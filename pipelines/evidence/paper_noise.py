@@ -15,6 +15,8 @@ from typing import Any
 
 from scipy.stats import norm
 
+RUNS = 15
+"""Behind a mean of Table 8."""
 TELLS = float(norm.ppf(0.975))
 """|z| from which on a difference is not luck, at 95 %."""
 
@@ -27,12 +29,19 @@ class Figure:
     deviation: float
 
     @classmethod
-    def printed(cls, value: Any, metric: str, noise: Mapping[str, Any]) -> Figure:
-        """Of a single run, or of [mean, standard deviation, best] over `noise["runs"]` runs."""
+    def printed(cls, value: Any, deviation_of_a_run: float) -> Figure:
+        """Of a single run, or of [mean, standard deviation, best] over `RUNS` runs."""
         if isinstance(value, list):
             mean, deviation, _ = value
-            return cls(float(mean), float(deviation) / math.sqrt(noise["runs"]))
-        return cls(float(value), float(noise[metric]))
+            return cls(float(mean), float(deviation) / math.sqrt(RUNS))
+        return cls(float(value), deviation_of_a_run)
+
+
+def noise_of(table8: Mapping[str, Any]) -> dict[str, float]:
+    """Metric to the standard deviation of one run, as Table 8's reference row prints it."""
+    rows = table8["rows"].values()
+    own = next(row for row in rows if row["row"] == table8["reference"])
+    return {metric: float(own[metric][1]) for metric in ("AP", "AP50")}
 
 
 def z_score(figure: Figure, reference: Figure) -> float:
@@ -41,19 +50,19 @@ def z_score(figure: Figure, reference: Figure) -> float:
 
 
 def could_tell(
-    row: Mapping[str, Any], reference: Mapping[str, Any], noise: Mapping[str, Any]
+    row: Mapping[str, Any], reference: Mapping[str, Any], noise: Mapping[str, float]
 ) -> str:
     """`AP no (z +0.7), AP50 yes (z +2.8)`; empty where the paper prints no pair of figures.
 
     Args:
         row: of a table of papers.yaml, metric to printed figure among the rest.
         reference: the row that it is compared with.
-        noise: metric to the standard deviation of one run, and `runs` behind a printed mean.
+        noise: of `noise_of`.
     """
     said = []
-    for metric in noise:
-        if metric != "runs" and metric in row and metric in reference:
-            own, other = (Figure.printed(r[metric], metric, noise) for r in (row, reference))
+    for metric, deviation in noise.items():
+        if metric in row and metric in reference:
+            own, other = (Figure.printed(r[metric], deviation) for r in (row, reference))
             z = z_score(own, other)
             said.append(f"{metric} {'yes' if abs(z) >= TELLS else 'no'} (z {z:+.1f})")
     return ", ".join(said)
