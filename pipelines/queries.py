@@ -189,11 +189,30 @@ def _difference(study: Study, row: str | None, reference: str, metric: str) -> s
         return "reference"
     if row is None:
         return ""
+    if len(study.runs(row)) and (unfair := no_fair_pair(study, row, reference)):
+        return unfair
     return describe_difference(
         widened_difference(
             study.samples(row), study.samples(reference), metric, study.seed_spread(metric)
         )
     )
+
+
+def no_fair_pair(study: Study, row: str, reference: str) -> str:
+    """Why the difference of two rows says nothing of what they are rows for; empty if it does.
+
+    Images seen, and for two detectors also whether the first weights were trained.
+    """
+    one, other = study.row_spec(row), study.row_spec(reference)
+    if one is None or other is None:
+        return ""
+    seen = [spec.images_seen for spec in (one, other)]
+    unequal = [] if seen[0] == seen[1] else [f"images seen ({seen[0]:,} against {seen[1]:,})"]
+    random = [spec.init == "none" for spec in (one, other)]
+    if one.detector is not other.detector and random[0] != random[1]:
+        start = ["random" if r else "trained" for r in random]
+        unequal.append(f"first weights ({start[0]} against {start[1]})")
+    return f"no fair pair here: unequal {' and '.join(unequal)}" if unequal else ""
 
 
 def _a_score(study: Study, row: str) -> str:

@@ -18,7 +18,7 @@ from pipelines.claims.verdicts import (
     judge_value,
 )
 from pipelines.departures import departures
-from pipelines.queries import Study
+from pipelines.queries import Study, no_fair_pair
 from pipelines.small_samples import best_of, seeds_needed, t_interval
 from pipelines.statistics import (
     METRICS,
@@ -159,22 +159,7 @@ def missing_rows(rows: Sequence[str | None], study: Study) -> str:
         return f"no run of {' or '.join(absent)} in {study.profile}"
     if len(names) < 2:
         return ""
-    unequal = unequal_conditions(study, *names)
-    return f"no fair pair here: unequal {' and '.join(unequal)}" if unequal else ""
-
-
-def unequal_conditions(study: Study, row: str, reference: str) -> list[str]:
-    """What makes two rows no fair pair: images seen; for two detectors also the first weights."""
-    one, other = study.row_spec(row), study.row_spec(reference)
-    if one is None or other is None:
-        return []
-    seen = [spec.images_seen for spec in (one, other)]
-    unequal = [] if seen[0] == seen[1] else [f"images seen ({seen[0]:,} against {seen[1]:,})"]
-    random = [spec.init == "none" for spec in (one, other)]
-    if one.detector is not other.detector and random[0] != random[1]:
-        start = ["random" if r else "trained" for r in random]
-        unequal.append(f"first weights ({start[0]} against {start[1]})")
-    return unequal
+    return no_fair_pair(study, *names)
 
 
 def _published_difference(claim: Mapping[str, Any]) -> Published | str:

@@ -1,10 +1,12 @@
 """A table's cells come from the runs of its rows and from nothing else."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from pipelines.departures import Paper
-from pipelines.queries import Study, class_columns, mean_a_score, trained_table
+from pipelines.queries import COULD_TELL, Study, class_columns, mean_a_score, trained_table
 from pipelines.scoring import match_records
 from pipelines.spec import RunSpec
 from pipelines.voc_ap import Definition, voc_ap
@@ -55,6 +57,23 @@ def test_differences_are_to_the_reference_row(study):
     point = {row: study.samples(row) for row in ("dns", "plain")}
     mean = sum(point["dns"][s].point["AP"] - point["plain"][s].point["AP"] for s in (0, 1)) / 2
     assert str(table.loc["dns", "ΔAP [95 %]"]).startswith(f"{mean:+.1f} [")
+
+
+def test_an_unfair_pair_has_no_difference_but_a_reason(study):
+    longer = {n: replace(s, iterations=700) if "dns" in n else s for n, s in study.specs.items()}
+    table = trained_table(Paper.SSD, PAPER, replace(study, specs=longer)).set_index("sampler")
+    assert table.loc["dns", "ΔAP [95 %]"] == (
+        "no fair pair here: unequal images seen (5,600 against 4,800)"
+    )
+    assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
+
+
+def test_the_paper_s_own_noise_says_which_differences_it_could_tell(study):
+    noise = {"AP": 1.9, "AP50": 2.7}
+    table = trained_table(Paper.SSD, PAPER, study, noise).set_index("sampler")
+    assert table.loc["basic", COULD_TELL] == "reference"
+    assert "z" in table.loc["dns", COULD_TELL]
+    assert COULD_TELL not in trained_table(Paper.SSD, PAPER, study)
 
 
 def test_the_a_score_is_in_pixels_of_the_run_s_own_input():
