@@ -72,7 +72,7 @@ def test_the_paper_s_own_noise_says_which_differences_it_could_tell(study):
     noise = {"AP": 1.9, "AP50": 2.7}
     table = trained_table(Paper.SSD, PAPER, study, noise).set_index("sampler")
     assert table.loc["basic", COULD_TELL] == "reference"
-    assert "z" in table.loc["dns", COULD_TELL]
+    assert "z" in str(table.loc["dns", COULD_TELL])
     assert COULD_TELL not in trained_table(Paper.SSD, PAPER, study)
 
 
