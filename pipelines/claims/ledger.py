@@ -30,6 +30,7 @@ CHECKS: Mapping[str, Check] = {
     "derived": untrained.check_derived,
     "printed": untrained.check_printed,
     "significant": untrained.check_significance,
+    "told": untrained.check_told,
     "sizes": untrained.check_sizes,
     "dataset": untrained.check_dataset,
     "missing": untrained.check_missing,
@@ -60,6 +61,9 @@ RULES = f"""How a verdict comes about:
   includes 1: *inconclusive*. Equally fast is what lies within {SAME_SPEED:.0%}.
 - Two detectors that did not see as many images, or of which one alone starts from random weights,
   are **no fair pair**, and their difference is *not testable here*.
+- What **a paper's own noise** lets it tell: a difference of its printed figures is *reproduced* if
+  luck alone gives as much in fewer than one comparison of twenty, by the standard deviation of a
+  run that its Table 8 prints, else *inconclusive*.
 - **Arithmetic** and what follows from the network must come out as printed.
 
 A verdict is about these data and this budget, each claim for itself: among many intervals of 95 %

@@ -14,6 +14,7 @@ from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.claims.statements import NAMES
 from pipelines.claims.verdicts import Published, Verdict, half_unit, judge_direction, judge_exactly
+from pipelines.evidence.paper_noise import TELLS, Figure, noise_of, z_score
 from pipelines.small_samples import welch_interval
 
 PRINTED_DATA = {"scale_aware_ssd": "tomatod"}
@@ -130,6 +131,18 @@ def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         claim["published"], f"{theirs.estimate:+.1f}", describe_interval(theirs, "+"), str(runs),
         "none: the paper's own figures",
     )  # fmt: skip
+
+
+def check_told(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
+    """Whether a printed difference is more than luck gives: {told: table, rows: [a, b], metric}."""
+    metric = claim["metric"]
+    deviation = noise_of(evidence.printed["table8"])[metric]
+    rows = evidence.printed[claim["told"]]["rows"]
+    own, other = (Figure.printed(rows[name][metric], deviation) for name in claim["rows"])
+    z = z_score(own, other)
+    verdict = Verdict.REPRODUCED if abs(z) >= TELLS else Verdict.INCONCLUSIVE
+    why = f"z {z:+.1f}: one run has a standard deviation of {deviation:g} {metric} (Table 8)"
+    return Answer(verdict, why, f"{own.value - other.value:+.4g}", data=NO_DATA)
 
 
 def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:

@@ -223,6 +223,18 @@ def test_the_paper_s_loss_of_ap_by_pretraining_is_not_significant_by_its_own_spr
     assert (given.ours, given.verdict) == ("-1.0", Verdict.INCONCLUSIVE)
 
 
+def test_a_printed_difference_is_held_against_the_paper_s_own_noise(study):
+    given = ask(study, told="table7", rows=["1:1", "dns"], metric="AP50")
+    assert given.verdict is Verdict.INCONCLUSIVE
+    assert given.published == "-7"
+    assert given.why.startswith("z -1.8: one run has a standard deviation of 2.7 AP50")
+    original = "SSD MobileNet v2 (TF Object Detection API)"
+    given = ask(
+        study, told="table3", rows=["custom SSD, original training", original], metric="AP50"
+    )
+    assert given.verdict is Verdict.REPRODUCED  # +20.9: z 5.5
+
+
 def test_speed_is_the_ratio_of_whole_detections_in_fp32(own_study):
     assert "not timed here" in ask(own_study, speed=["a", "b"], published=2.0).why
     pd.DataFrame({

@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -142,10 +143,23 @@ def measure(
     ]
     several = [n for n in sorted({*AT_ONCE, len(processes)}) if 1 < n <= len(processes)]
     order = [(own, 1), *((own, n) for n in several), *((s, 1) for s in grid if s != own)]
-    for setting, at_once in order:
-        left = deadline - time.monotonic()
-        if left > (COMPILED_SECONDS if setting.compiled else EAGER_SECONDS):
-            yield _timed(processes[:at_once], setting, spec)
+    late = threading.Timer(deadline - time.monotonic(), _kill, [processes])
+    late.start()
+    try:
+        for setting, at_once in order:
+            left = deadline - time.monotonic()
+            if left > (COMPILED_SECONDS if setting.compiled else EAGER_SECONDS):
+                yield _timed(processes[:at_once], setting, spec)
+    except (ChildProcessError, BrokenPipeError) as error:
+        if time.monotonic() < deadline:
+            print(f"batch {setting.batch_size}, {at_once} at once: {error}; no more is timed")
+    finally:
+        late.cancel()
+
+
+def _kill(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.kill()
 
 
 def _timed(processes: Sequence[subprocess.Popen[str]], setting: Setting, spec: RunSpec) -> Speed:
@@ -183,8 +197,8 @@ def timers(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     try:
         yield processes
     finally:
+        _kill(processes)
         for process in processes:
-            process.kill()
             process.communicate()
 
 
