@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -215,8 +216,8 @@ def pack_home(folder: Path, names: list[str]) -> list[Path]:
     return paths
 
 
-def _tar_bytes(files: object) -> int:
-    return sum(path.stat().st_size + TAR_BLOCK for path in files)  # type: ignore[attr-defined]
+def _tar_bytes(files: Iterable[Path]) -> int:
+    return sum(path.stat().st_size + TAR_BLOCK for path in files)
 
 
 def jobs_that_pay(folder: Path, runs: int) -> int:
