@@ -114,7 +114,12 @@ def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
     names = [name for name in specs if split_name(name)[0] in place]
     if wanted.seeds:
         names = [name for name in names if int(split_name(name)[1]) in wanted.seeds]
-    names = [name for name in names if specs[name].iterations and not _by_tensorflow(specs[name])]
+    trainable = [name for name in names if not _stays_here(specs[name])]
+    if left_out := sorted(
+        {split_name(name)[0] for name in names} - {split_name(n)[0] for n in trainable}
+    ):
+        note(f"left out, since TensorFlow trains them or nothing does: {', '.join(left_out)}")
+    names = trainable
     if not names:
         raise UserError(
             f"{wanted.study}: no run of these rows and seeds can be trained from a bundle"
@@ -123,8 +128,9 @@ def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
     return {name: specs[name] for name in names}
 
 
-def _by_tensorflow(spec: RunSpec) -> bool:
-    return spec.detector is DetectorName.SSD_MOBILENET_V2_TF
+def _stays_here(spec: RunSpec) -> bool:
+    """Whether TensorFlow trains it, or it is only scored."""
+    return spec.detector is DetectorName.SSD_MOBILENET_V2_TF or not spec.iterations
 
 
 def make_bundle(wanted: Wanted, out: Path) -> Bundle:
