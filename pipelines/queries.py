@@ -88,8 +88,10 @@ class Study:
         }
 
     def seed_spread(self, metric: str) -> Spread | None:
-        """How far a figure's seeds lie apart, over all rows of the study that have several."""
-        return pooled_spread([own[metric].tolist() for _, own in self.ledger.groupby("row")])
+        """How far a figure's seeds lie apart on one test set, over all rows that have several."""
+        by = ["row", "fold"] if "fold" in self.ledger else ["row"]
+        groups = self.ledger.groupby(by, dropna=False)
+        return pooled_spread([own[metric].tolist() for _, own in groups])
 
     def matches(self, run: str) -> pd.DataFrame:
         """The match records of a run."""

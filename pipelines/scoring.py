@@ -44,8 +44,9 @@ RECORD_COLUMNS = (
 
 A row with a score is a detection: `area` is its own range, `true_…` and `ignored_…` are bit masks
 over the ten thresholds, lowest bit 0.50, `true_voc` and `ignored_voc` are 0 or 1 by VOC's rule. A
-row without a score counts the objects of a class in an
-image that fall in each range. Detections of an image and class stand best first.
+row without a score counts the objects of a class in an image that fall in each range. Detections of
+an image and class stand best first. Where a data set knows which images were taken one after the
+other, a last column `burst` says so.
 """
 
 
@@ -69,7 +70,8 @@ def match_records(annotations: Mapping[str, Any], detections: Sequence[Any]) -> 
         detections: COCO results: image_id, category_id, bbox `xywh` in original pixels, score.
 
     Returns:
-        A frame of `RECORD_COLUMNS`, classes by name.
+        A frame of `RECORD_COLUMNS`, classes by name, with each image's `burst` where the data set
+        knows it.
     """
     evaluation = _evaluate(annotations, detections)
     names = {c["id"]: c["name"] for c in annotations["categories"]}
@@ -85,7 +87,9 @@ def match_records(annotations: Mapping[str, Any], detections: Sequence[Any]) -> 
                 rows += _records(image, names[category], places, evaluation)
     frame = pd.DataFrame(rows, columns=list(RECORD_COLUMNS))
     whole = [c for c in RECORD_COLUMNS if c.startswith(("true", "ignored", "objects"))]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
+    frame = frame.astype(dict.fromkeys(whole, "Int64"))
+    bursts = {image["id"]: image["burst"] for image in annotations["images"] if "burst" in image}
+    return frame.assign(burst=frame["image"].map(bursts)) if bursts else frame
 
 
 def _evaluate(annotations: Mapping[str, Any], detections: Sequence[Any]) -> COCOeval:

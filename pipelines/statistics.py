@@ -1,8 +1,9 @@
 """How sure a figure is: a two-way bootstrap over seeds and test images, from match records alone.
 
-Each replicate draws test images with replacement, the same ones for every run, and seeds with
-replacement, the same ones for both rows of a difference. What two rows share, an easy image or a
-lucky seed, so cancels out of their difference.
+Each replicate draws test images with replacement, the same ones for every run over a test set, and
+seeds with replacement, the same ones for both rows of a difference. What two rows share, an easy
+image or a lucky seed, so cancels out of their difference. Images that were taken one after the
+other are drawn together, as bursts: they are not independent.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class RunSamples:
     point: dict[str, float]
     replicates: dict[str, Samples]
     """Metric to `REPLICATES` values, in the same order of replicates for every run."""
+    bursts: frozenset[int] | None = None
+    """Of the test images; None where each image stands for itself."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,25 @@ def image_weights(images: int, replicates: int = REPLICATES) -> NDArray[np.int64
 
     The same numbers for every run over the same test set.
     """
-    generator = np.random.default_rng(RANDOM_STATE)
-    return generator.multinomial(images, np.full(images, 1 / images), size=replicates)
+    return _draws(images, replicates, RANDOM_STATE)
+
+
+def burst_weights(bursts: NDArray[np.int64], replicates: int = REPLICATES) -> NDArray[np.int64]:
+    """How often each replicate draws each image, where whole bursts are drawn: replicates×images.
+
+    The same numbers for every run over the same bursts, and others for other bursts.
+
+    Args:
+        bursts: of each image.
+        replicates: how many samples.
+    """
+    names, place = np.unique(bursts, return_inverse=True)
+    return _draws(len(names), replicates, [RANDOM_STATE, *names.tolist()])[:, place]
+
+
+def _draws(count: int, replicates: int, seed: int | list[int]) -> NDArray[np.int64]:
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(count, np.full(count, 1 / count), size=replicates)
 
 
 def resample_run(records: pd.DataFrame, replicates: int = REPLICATES) -> RunSamples:
@@ -86,12 +106,19 @@ def resample_run(records: pd.DataFrame, replicates: int = REPLICATES) -> RunSamp
         records: the run's match records.
         replicates: how many samples of the images.
     """
-    images = np.unique(records["image"].to_numpy())
+    images, first = np.unique(records["image"].to_numpy(), return_index=True)
     once = np.ones((1, len(images)), np.int64)
     point = weighted_ap(records, images, once)
-    samples = weighted_ap(records, images, image_weights(len(images), replicates))
+    bursts = None
+    if "burst" in records:
+        of_image = records["burst"].to_numpy(np.int64)[first]
+        weights, bursts = burst_weights(of_image, replicates), frozenset(of_image.tolist())
+    else:
+        weights = image_weights(len(images), replicates)
     return RunSamples(
-        point={metric: float(values[0]) for metric, values in point.items()}, replicates=samples
+        point={metric: float(values[0]) for metric, values in point.items()},
+        replicates=weighted_ap(records, images, weights),
+        bursts=bursts,
     )
 
 
@@ -176,7 +203,10 @@ def widened_difference(
     it one seed's interval knows the test images alone.
     """
     paired = _pair(row, reference, metric)
-    return _widened(*paired, spread.of_difference if spread else None) if paired else None
+    if paired is None:
+        return None
+    bursts = [row[seed].bursts for seed in sorted(row.keys() & reference.keys())]
+    return _widened(*paired, bursts, spread.of_difference if spread else None)
 
 
 def mean_interval(
@@ -189,6 +219,7 @@ def mean_interval(
     return _widened(
         np.array([run.point[metric] for run in runs]),
         np.stack([run.replicates[metric] for run in runs]),
+        [run.bursts for run in runs],
         spread,
     )
 
@@ -233,23 +264,52 @@ def _interval(point: Samples, samples: Samples) -> Interval:
     return Interval(float(point.mean()), float(low), float(high))
 
 
-def _widened(point: Samples, samples: Samples, spread: Spread | None) -> Interval:
+def _widened(
+    point: Samples,
+    samples: Samples,
+    bursts: Sequence[frozenset[int] | None],
+    spread: Spread | None,
+) -> Interval:
     """Interval by Student's t, its degrees of freedom by Welch and Satterthwaite.
 
-    The images' part of the variance has as good as endless ones; the seeds' part those of `spread`
-    where seeds are few, else one less than seeds.
+    The images' part of the variance is the bootstrap's; single images have as good as endless
+    degrees of freedom, bursts one less than there are in each test set. The seeds' part is that of
+    `spread` where seeds are few or have test sets of their own, else the runs' own.
+
+    Args:
+        point: of each seed.
+        samples: seeds×B.
+        bursts: of each seed's test set.
+        spread: between seeds on one test set.
     """
     n, mean = len(point), float(point.mean())
-    if spread and n < FEW_SEEDS:
+    folds = {own for own in bursts if own is not None}
+    if spread and (n < FEW_SEEDS or len(folds) > 1):
         of_seeds, few = spread.deviation**2 / n, spread.freedom
     elif n == 1:
         return _interval(point, samples)
+    elif len(folds) > 1:  # without it the folds' own spread is all there is, images and seeds
+        half = float(stats.t.ppf(0.975, n - 1) * point.std(ddof=1) / math.sqrt(n))
+        return Interval(mean, mean - half, mean + half)
     else:
         of_seeds, few = float(point.var(ddof=1)) / n, n - 1
-    variance = samples.mean(axis=0).var(ddof=1) + of_seeds
-    freedom = few * (variance / of_seeds) ** 2 if of_seeds else math.inf
-    half = float(stats.t.ppf(0.975, freedom) * math.sqrt(variance))
+    of_images = _unbiased(samples, bursts).mean(axis=0).var(ddof=1)
+    many = sum(len(own) - 1 for own in folds) or math.inf
+    variance = of_images + of_seeds
+    parts = of_seeds**2 / few + of_images**2 / many
+    half = float(stats.t.ppf(0.975, variance**2 / parts if parts else math.inf))
+    half *= math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)
+
+
+def _unbiased(samples: Samples, bursts: Sequence[frozenset[int] | None]) -> Samples:
+    """The replicates spread by as much as drawing from n bursts, not from all, makes too little."""
+    factors = np.array(
+        [math.sqrt(len(b) / (len(b) - 1)) if b and len(b) > 1 else 1 for b in bursts]
+    )
+    means = samples.mean(axis=1, keepdims=True)
+    spread: Samples = means + (samples - means) * factors[:, None]
+    return spread
 
 
 def _replicate_means(samples: Samples) -> Samples:

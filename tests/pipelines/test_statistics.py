@@ -11,6 +11,7 @@ from pipelines.statistics import (
     RunSamples,
     Spread,
     average_seeds,
+    burst_weights,
     describe_difference,
     image_weights,
     mean_interval,
@@ -248,4 +249,85 @@ def test_two_seeds_share_the_pooled_spread_and_five_have_their_own():
     five = {s: samples(v, flat + v) for s, v in enumerate((1.0, 2.0, 3.0, 4.0, 5.0))}
     assert widened_difference(five, reference, "AP", spread) == widened_difference(
         five, reference, "AP"
+    )
+
+
+def test_a_burst_is_drawn_whole():
+    bursts = np.array([3, 3, 3, 8, 8, 9])
+    weights = burst_weights(bursts)
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[:, 3] == weights[:, 4]).all()
+    assert (weights[:, [0, 3, 5]].sum(axis=1) == 3).all()
+    assert (burst_weights(bursts) == weights).all()
+    assert (burst_weights(bursts + 1) != weights).any(), "other bursts have other draws"
+
+
+def test_match_records_carry_bursts_and_their_samples_draw_them():
+    dataset, detections = random_case(5)
+    for image in dataset["images"]:
+        image["burst"] = image["id"] // 3
+    records = match_records(dataset, detections)
+    assert (records["burst"] == records["image"] // 3).all()
+    found = resample_run(records, replicates=50)
+    assert found.bursts == {0, 1, 2}
+    plain = resample_run(records.drop(columns="burst"), replicates=50)
+    assert (plain.point, plain.bursts) == (found.point, None)
+    images = np.unique(records["image"])
+    expected = weighted_ap(records, images, burst_weights(images // 3, 50))
+    assert (found.replicates["AP"] == expected["AP"]).all()
+
+
+FOLDS, BURSTS, SHOTS = 5, 4, 5
+"""As the folds of the study have them, about: four stretches of five mosaics."""
+
+
+Row = dict[int, RunSamples]
+
+
+def row_over_folds(
+    generator: np.random.Generator, of_burst: float, of_image: float, of_seed: float
+) -> tuple[Row, Row]:
+    """A row worth as much as its reference, whose gain differs by burst, image and training."""
+    row: Row = {}
+    reference: Row = {}
+    for fold in range(FOLDS):
+        bursts = np.repeat(np.arange(BURSTS) + BURSTS * fold, SHOTS)
+        gains = np.repeat(generator.normal(0, of_burst, BURSTS), SHOTS)
+        gains = gains + generator.normal(0, of_image, len(bursts)) + generator.normal(0, of_seed)
+        drawn = DRAWN[fold] @ gains / len(bursts)
+        names = frozenset(bursts.tolist())
+        row[fold] = RunSamples({"AP": gains.mean()}, {"AP": drawn}, names)
+        reference[fold] = RunSamples({"AP": 0.0}, {"AP": np.zeros(len(drawn))}, names)
+    return row, reference
+
+
+DRAWN = [
+    burst_weights(np.repeat(np.arange(BURSTS) + BURSTS * fold, SHOTS), 200) for fold in range(FOLDS)
+]
+
+
+@pytest.mark.parametrize(
+    ("of_burst", "of_image", "of_seed"), [(1, 1, 0.5), (2, 0.5, 0.2), (0, 2, 1), (1, 1, 2)]
+)
+def test_an_interval_over_folds_covers_as_often_as_it_says(of_burst, of_image, of_seed):
+    generator = np.random.default_rng(0)
+    spread, covered, trials = 40, 0, 1500
+    for _ in range(trials):
+        pair = row_over_folds(generator, of_burst, of_image, of_seed)
+        # As many rows with several seeds know it; that of a difference is √2 times as large
+        known = of_seed * math.sqrt(generator.chisquare(spread) / spread / 2)
+        interval = widened_difference(*pair, "AP", Spread(known, spread))
+        assert interval is not None
+        covered += interval.low <= 0 <= interval.high
+    assert 0.93 <= covered / trials <= 0.97
+
+
+def test_without_a_known_spread_folds_have_student_s_interval_of_their_own():
+    pair = row_over_folds(np.random.default_rng(1), 1, 1, 1)
+    gains = [pair[0][fold].point["AP"] for fold in range(FOLDS)]
+    half = 2.776 * np.std(gains, ddof=1) / math.sqrt(FOLDS)  # t of 4 degrees of freedom
+    interval = widened_difference(*pair, "AP")
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx(
+        (np.mean(gains) - half, np.mean(gains) + half), abs=1e-3
     )
