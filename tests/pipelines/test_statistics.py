@@ -269,7 +269,7 @@ def test_match_records_carry_bursts_and_their_samples_draw_them():
     records = match_records(dataset, detections)
     assert (records["burst"] == records["image"] // 3).all()
     found = resample_run(records, replicates=50)
-    assert found.bursts == {0, 1, 2}
+    assert found.bursts == frozenset({0, 1, 2})
     plain = resample_run(records.drop(columns="burst"), replicates=50)
     assert (plain.point, plain.bursts) == (found.point, None)
     images = np.unique(records["image"])
