@@ -35,6 +35,7 @@ from pipelines.statistics import (
 from pipelines.voc_ap import Definition, voc_ap
 
 COULD_TELL = "could the paper tell?"
+UNFAIR = "no fair pair"
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,11 @@ def trained_table(
         if noise and printed:
             cells[COULD_TELL] = _could_tell(row, table, noise)
         reference = row.get("reference", table["reference"])
+        unfair = no_fair_pair(study, name, reference) if name and len(runs) else ""
         for metric in (m for m in metrics if m in METRICS):
-            cells[f"Δ{metric} [95 %]"] = _difference(study, name, reference, metric)
+            column = f"Δ{metric} [95 %]"
+            cells[column] = unfair or _difference(study, name, reference, metric)
+            unfair = unfair and UNFAIR
         spec = study.row_spec(name) if name else None
         cells["differs from the paper in"] = ", ".join(departures(spec, paper)) if spec else ""
         rows.append(cells)
@@ -191,8 +195,6 @@ def _difference(study: Study, row: str | None, reference: str, metric: str) -> s
         return "reference"
     if row is None:
         return ""
-    if len(study.runs(row)) and (unfair := no_fair_pair(study, row, reference)):
-        return unfair
     return describe_difference(
         widened_difference(
             study.samples(row), study.samples(reference), metric, study.seed_spread(metric)
@@ -214,7 +216,7 @@ def no_fair_pair(study: Study, row: str, reference: str) -> str:
     if one.detector is not other.detector and random[0] != random[1]:
         start = ["random" if r else "trained" for r in random]
         unequal.append(f"first weights ({start[0]} against {start[1]})")
-    return f"no fair pair here: unequal {' and '.join(unequal)}" if unequal else ""
+    return f"{UNFAIR} here: unequal {' and '.join(unequal)}" if unequal else ""
 
 
 def _a_score(study: Study, row: str) -> str:

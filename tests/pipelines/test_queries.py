@@ -65,6 +65,7 @@ def test_an_unfair_pair_has_no_difference_but_a_reason(study):
     assert table.loc["dns", "ΔAP [95 %]"] == (
         "no fair pair here: unequal images seen (5,600 against 4,800)"
     )
+    assert table.loc["dns", "ΔAP50 [95 %]"] == "no fair pair"
     assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
 
 
