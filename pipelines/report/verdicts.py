@@ -74,6 +74,12 @@ class Verdicts:
     parts: Sequence[Verdicts] = ()
 
     @property
+    def compared(self) -> Verdicts:
+        """Those that a reader means by "does the paper hold": no arithmetic, no absolute value."""
+        own = [one for one in self.judged if one.claim.group is Group.STATEMENT]
+        return Verdicts(self.name, own)
+
+    @property
     def shares(self) -> list[Share]:
         """Every verdict that occurs, from reproduced to not testable."""
         counts = Counter(one.verdict for one in self.judged)

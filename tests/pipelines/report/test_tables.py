@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.claims.statements import read_claims
+from pipelines.claims.statements import Group, read_claims
 from pipelines.errors import UserError
 from pipelines.report.runs import costs_by_device, describe_seconds, run_entries, stage_command
 from pipelines.report.tables import label_rows, read_tables
@@ -63,6 +63,9 @@ def test_verdicts_are_counted_by_paper_kind_and_place(claims):
         ("reproduced", 2),
         ("contradicted", 1),
     ]
+    compared = [one for one in verdicts.judged if one.claim.group is Group.STATEMENT]
+    assert list(verdicts.compared.judged) == compared
+    assert sum(share.count for share in verdicts.compared.shares) == len(compared)
     assert [part.name for part in verdicts.parts] == ["Scale-aware SSD"]
     assert sum(len(place.judged) for kind in verdicts.parts[0].parts for place in kind.parts) == 3
 
