@@ -141,16 +141,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
     )
     if not is_first():
         return None
-    record = {
-        "name": training.name,
-        "specification": spec.to_dict(),
-        "specification_hash": spec.hash,
-        "data": json.loads(manifest.read_text()),
-        "first_weights_sha256": weights,
-        "code": code,
-        "machine": describe_machine(device),
-        "agreement": agreement(spec.detector, device.type),
-    }
+    record = _first_of_record(spec, training, code, weights, device)
     detections = detect_all(detector, test, spec, device)
     sample = images.first(min(SAMPLE, len(test.images), spec.images_seen or SAMPLE))
     known, unknown = fits(detector, images, test, device)
@@ -172,6 +163,26 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
         state={name: value.cpu().contiguous() for name, value in detector.state_dict().items()},
     )
     return trained, checkpoint
+
+
+def _first_of_record(
+    spec: RunSpec,
+    training: Training,
+    code: dict[str, Any],
+    weights: str | None,
+    device: torch.device,
+) -> dict[str, Any]:
+    """What was trained, on what and by what."""
+    return {
+        "name": training.name,
+        "specification": spec.to_dict(),
+        "specification_hash": spec.hash,
+        "data": json.loads((training.data_folder / MANIFEST).read_text()),
+        "first_weights_sha256": weights,
+        "code": code,
+        "machine": describe_machine(device),
+        "agreement": agreement(spec.detector, device.type),
+    }
 
 
 def _max_detections(detector: Detector) -> int:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,17 +17,16 @@ from method.mobilenet import LAST_BLOCK, encoder_blocks
 from pipelines.cluster.bundle.contents import (
     BUNDLE,
     DATA,
-    PACKAGES,
     PHOTOGRAPHS,
     RECIPE,
     SPECS,
     SUMS,
     WEIGHTS,
-    WHEELS,
     Bundle,
     PackedRun,
     write_sums,
 )
+from pipelines.cluster.bundle.packages import compiled_packages, pack_packages, pack_wheels
 from pipelines.cluster.bundle.photographs import (
     pack_photographs,
     unpack_photographs,
@@ -41,7 +37,7 @@ from pipelines.data.mosaic import photographs
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.detectors import DETECTRON2, SSDS, ssd_config, weights_fingerprint
+from pipelines.detectors import SSDS, ssd_config, weights_fingerprint
 from pipelines.errors import UserError, note
 from pipelines.hashing import CODE
 from pipelines.launch.study import parents
@@ -50,20 +46,8 @@ from pipelines.prepare import ensure_prepared
 from pipelines.runtime import REPOSITORY, code_state
 from pipelines.spec import DetectorName, RunSpec
 
-PURE = ("tqdm", "nvidia-ml-py")
-"""What the training's code imports beside torch, torchvision and numpy: pure Python."""
-OF_DETECTRON2 = (
-    "sal-detectron2", "fvcore", "iopath", "omegaconf", "antlr4-python3-runtime", "yacs",
-    "tabulate", "termcolor", "cloudpickle", "portalocker", "packaging", "setuptools", "pydot",
-    "pyparsing",
-)  # fmt: skip
-"""What Detectron2's detectors import beside: pure Python, but for an extension that they leave."""
-COMPILED_OF_DETECTRON2 = ("pycocotools", "pyyaml")
-COMPILED_OF_WEIGHTS = ("safetensors",)
-"""What reads the weights of a run that others start from."""
 PIXEL_SHARE = 0.42
 """Of the bytes of pixels, what photographs take when packed without loss, about."""
-MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
 RUN_SH = """#!/bin/bash
 # Trains the runs of this bundle; ./run.sh --help tells how. Needs Python 3.11 to 3.13 with torch
 # 2.9 or newer and torchvision, and no network; PYTHON=... names another interpreter than python3.
@@ -149,10 +133,9 @@ def make_bundle(wanted: Wanted, out: Path) -> Bundle:
         bundle = Bundle(wanted.study, code_state(), runs)
         (folder / BUNDLE).write_text(bundle.to_json())
         _pack_code(folder)
-        detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
-        for name in (*PURE, *(OF_DETECTRON2 if detectron2 else ())):
-            _copy_package(folder, name)
-        _pack_wheels(folder, compiled_packages(specs), wanted)
+        pack_packages(folder, specs)
+        if compiled := compiled_packages(specs):
+            pack_wheels(folder, compiled, wanted.python, wanted.machine)
         script = folder / "run.sh"
         script.write_text(RUN_SH)
         script.chmod(0o755)
@@ -273,48 +256,3 @@ def _pack_code(folder: Path) -> None:
             target = folder / source.relative_to(REPOSITORY)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-
-
-def _copy_package(folder: Path, name: str) -> None:
-    """Copy a pure Python package from where it is installed here."""
-    distribution = importlib.metadata.distribution(name)
-    for file in distribution.files or []:
-        source = Path(str(file.locate()))
-        if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
-            continue
-        if source.suffix == ".so":
-            if name != "sal-detectron2":
-                raise UserError(f"{name} is compiled here, and cannot travel in a bundle")
-            continue
-        target = folder / PACKAGES / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-
-
-def compiled_packages(specs: Mapping[str, RunSpec]) -> tuple[str, ...]:
-    """Compiled packages that the runs import and a plain PyTorch image lacks."""
-    started = any(spec.init.endswith(".safetensors") for spec in specs.values())
-    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
-    return (COMPILED_OF_WEIGHTS if started else ()) + (COMPILED_OF_DETECTRON2 if detectron2 else ())
-
-
-def _pack_wheels(folder: Path, names: Sequence[str], wanted: Wanted) -> None:
-    """Download the versions that are installed here, for another Python."""
-    if not names:
-        return
-    if not wanted.python:
-        note(f"where it trains, {', '.join(names)} must be installed; --wheels 3.12 packs them")
-        return
-    (folder / WHEELS).mkdir()
-    platforms = [f"manylinux_{version}_{wanted.machine}" for version in MANYLINUX]
-    platforms += [f"manylinux2014_{wanted.machine}"]
-    command: list[str | Path] = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-        "--python-version", wanted.python, "--implementation", "cp", "--dest", folder / WHEELS,
-        *(part for platform in platforms for part in ("--platform", platform)),
-        *(f"{name}=={importlib.metadata.version(name)}" for name in names),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
-        raise UserError(f"--wheels {wanted.python}: pip cannot download them ({last})")

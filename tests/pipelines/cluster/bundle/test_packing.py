@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.cluster.bundle.packing import Wanted, chosen_runs, compiled_packages
+from pipelines.cluster.bundle.packages import compiled_packages
+from pipelines.cluster.bundle.packing import Wanted, chosen_runs
 from pipelines.errors import UserError
 
 

@@ -1,0 +1,88 @@
+"""What travels with a bundle's code: pure Python as it is installed here, and compiled wheels."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipelines.cluster.bundle.contents import PACKAGES, WHEELS
+from pipelines.detectors import DETECTRON2
+from pipelines.errors import UserError, note
+from pipelines.spec import RunSpec
+
+PURE = ("tqdm", "nvidia-ml-py")
+"""What the training's code imports beside torch, torchvision and numpy: pure Python."""
+OF_DETECTRON2 = (
+    "sal-detectron2", "fvcore", "iopath", "omegaconf", "antlr4-python3-runtime", "yacs",
+    "tabulate", "termcolor", "cloudpickle", "portalocker", "packaging", "setuptools", "pydot",
+    "pyparsing",
+)  # fmt: skip
+"""What Detectron2's detectors import beside: pure Python, but for an extension that they leave."""
+COMPILED_OF_DETECTRON2 = ("pycocotools", "pyyaml")
+COMPILED_OF_WEIGHTS = ("safetensors",)
+"""What reads the weights of a run that others start from."""
+MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
+
+
+def pack_packages(folder: Path, specs: Mapping[str, RunSpec]) -> None:
+    """Copy the pure Python packages that the runs import."""
+    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
+    for name in (*PURE, *(OF_DETECTRON2 if detectron2 else ())):
+        _copy_package(folder, name)
+
+
+def _copy_package(folder: Path, name: str) -> None:
+    """Copy a pure Python package from where it is installed here."""
+    distribution = importlib.metadata.distribution(name)
+    for file in distribution.files or []:
+        source = Path(str(file.locate()))
+        if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
+            continue
+        if source.suffix == ".so":
+            if name != "sal-detectron2":
+                raise UserError(f"{name} is compiled here, and cannot travel in a bundle")
+            continue
+        target = folder / PACKAGES / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def compiled_packages(specs: Mapping[str, RunSpec]) -> tuple[str, ...]:
+    """Compiled packages that the runs import and a plain PyTorch image lacks."""
+    started = any(spec.init.endswith(".safetensors") for spec in specs.values())
+    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
+    return (COMPILED_OF_WEIGHTS if started else ()) + (COMPILED_OF_DETECTRON2 if detectron2 else ())
+
+
+def pack_wheels(folder: Path, names: Sequence[str], python: str | None, machine: str) -> None:
+    """Download the versions that are installed here, for another Python.
+
+    Args:
+        folder: of the bundle.
+        names: of packages.
+        python: its version, such as `3.12`; without, what must be installed there is said.
+        machine: its processor, as `uname -m` says.
+
+    Raises:
+        UserError: they cannot be downloaded.
+    """
+    if not python:
+        note(f"where it trains, {', '.join(names)} must be installed; --wheels 3.12 packs them")
+        return
+    (folder / WHEELS).mkdir()
+    platforms = [f"manylinux_{version}_{machine}" for version in MANYLINUX]
+    platforms += [f"manylinux2014_{machine}"]
+    command: list[str | Path] = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+        "--python-version", python, "--implementation", "cp", "--dest", folder / WHEELS,
+        *(part for platform in platforms for part in ("--platform", platform)),
+        *(f"{name}=={importlib.metadata.version(name)}" for name in names),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+        raise UserError(f"--wheels {python}: pip cannot download them ({last})")
