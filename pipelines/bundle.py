@@ -23,8 +23,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("study", nargs="?", help="a profile of params.yaml")
-    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="of it (all)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N", help="(all)")
+    parser.add_argument(
+        "--rows", nargs="+", default=[], metavar="ROW", help="only these rows (all)"
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[], metavar="N", help="only these seeds (all)"
+    )
     parser.add_argument("--out", type=Path, default=Path("study.tar"), help="(%(default)s)")
     parser.add_argument(
         "--wheels", metavar="PYTHON", help="pack compiled packages for this Python, such as 3.12"

@@ -25,6 +25,7 @@ def write_run(folder, spec, mark="", hash_=None):
         "cost": {"images_a_second": 11.5},
         "machine": {"device": "a processor"},
         "code": {"code_hash": "abc"},
+        "agreement": "statistical",
         "mark": mark,
     }
     seal(folder, record)
@@ -65,6 +66,7 @@ def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
     assert (row["AP"], row["AR10"]) == (figures["AP"], figures["AR10"])
     assert row["VOC07"] == voc_map(records, Definition.VOC07)
     assert row["AP_class 1"] == score_records(records).class_ap["class 1"]
+    assert (row["device"], row["agreement"]) == ("a processor", "statistical")
 
 
 @pytest.mark.parametrize(

@@ -33,14 +33,12 @@ from pipelines.hashing import file_sha256
 FORMAT = 1
 BUNDLE = "bundle.json"
 SUMS = "SHA256SUMS"
-SPECS, DATA, PHOTOGRAPHS, WEIGHTS, PACKAGES, WHEELS = (
-    "specs",
-    "data",
-    "photographs",
-    "weights",
-    "packages",
-    "wheels",
-)
+SPECS = "specs"
+DATA = "data"
+PHOTOGRAPHS = "photographs"
+WEIGHTS = "weights"
+PACKAGES = "packages"
+WHEELS = "wheels"
 RECIPE = "-recipe.json"
 """After a split's name, in `data/NAME/`."""
 TRAINED = "trained"
@@ -92,7 +90,9 @@ class Bundle:
             runs = tuple(PackedRun(**run) for run in values.pop("runs"))
             return cls(runs=runs, **values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: is no bundle's ({error}); unpack the bundle anew") from None
+            raise UserError(
+                f"{path}: is not a bundle's ({error}); unpack the bundle again"
+            ) from None
 
 
 def write_sums(folder: Path, paths: Iterable[Path]) -> None:
@@ -111,13 +111,13 @@ def verify_sums(folder: Path) -> None:
     try:
         lines = path.read_text().splitlines()
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); copy the whole again") from None
+        raise UserError(f"{path}: cannot be read ({error}); copy the folder again") from None
     if not lines:
-        raise UserError(f"{path}: is empty; copy the whole again")
+        raise UserError(f"{path}: is empty; copy the folder again")
     for line in lines:
         expected, _, name = line.partition("  ")
         file = folder / name
         if not name or not file.is_file() or file_sha256(file) != expected:
             raise UserError(
-                f"{file}: is missing or has another checksum than {SUMS} says; copy the whole again"
+                f"{file}: is missing or has another checksum than {SUMS} says; copy the folder again"
             )

@@ -1,4 +1,4 @@
-"""Train one run of a bundle: `python -m pipelines.cluster.bundle.one_run RUN`, as the worker does.
+"""Train one run of a bundle: `python -m pipelines.cluster.bundle.one_run RUN SECONDS`, as the worker does.
 
 Killed at any moment and started again, it goes on from its last checkpoint.
 """
@@ -13,7 +13,6 @@ from pipelines.cluster.bundle.unscored import keep_validation, write_unscored
 from pipelines.errors import run_cli
 from pipelines.runtime import REPOSITORY, tune_allocator
 from pipelines.spec import RunSpec
-from pipelines.trainer import CHECKPOINT_SECONDS
 from pipelines.training.run import FirstWeights, Training, train_and_detect
 
 
@@ -53,13 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a run of the bundle")
     parser.add_argument("--weights", action="store_true", help="keep its weights")
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=CHECKPOINT_SECONDS,
-        metavar="S",
-        help="least time between two checkpoints (%(default)s)",
-    )
+    parser.add_argument("checkpoint_seconds", type=float, help="least time between two checkpoints")
     arguments = parser.parse_args()
     train_packed(
         arguments.run,

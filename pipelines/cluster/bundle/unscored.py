@@ -91,7 +91,7 @@ def read_unscored(folder: Path) -> tuple[Trained, dict[int, Detections]]:
             for path in sorted(folder.glob("validation-*.json.gz"))
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder}: is no training of a bundle ({error})") from None
+        raise UserError(f"{folder}: is not a training of a bundle ({error})") from None
     return trained, validations
 
 

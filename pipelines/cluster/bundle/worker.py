@@ -4,7 +4,7 @@
     ./run.sh --minutes 10     train for ten minutes at most; called again, it goes on
     ./run.sh                  train to the end
 
-What is to be taken home stands in `home-1.tar` and so on.
+The results are in `home-1.tar`, `home-2.tar` and so on: copy those home.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ ENDING_SECONDS = 20.0
 TAR_BLOCK = 2048
 """More than tar adds to a file."""
 LINES_SHOWN = 20
-STEP = re.compile(r"(\d+)/\d+ \[")
-"""In what a training's progress bar printed."""
+LOG_END = 4096
+"""Bytes at the end of a log in which the progress bar stands."""
 
 
 def ready(folder: Path) -> Bundle:
@@ -98,6 +98,8 @@ class Trainings:
     checkpoint_seconds: float
     failed: list[str] = field(default_factory=list)
     _working: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _steps: dict[str, int] = field(default_factory=dict)
+    """Steps that each run had made when it was last looked at."""
 
     def train(self, deadline: float) -> None:
         """Until all are done, or until `deadline` on the monotonic clock."""
@@ -131,7 +133,7 @@ class Trainings:
         log.parent.mkdir(exist_ok=True)
         threads = max(1, len(os.sched_getaffinity(0)) // self.jobs)
         command = [sys.executable, "-m", "pipelines.cluster.bundle.one_run", name]
-        command += ["--checkpoint-seconds", str(self.checkpoint_seconds)]
+        command += [str(self.checkpoint_seconds)]
         with log.open("wb") as file:
             self._working[name] = subprocess.Popen(
                 [*command, *(["--weights"] if self.weights else [])],
@@ -165,14 +167,15 @@ class Trainings:
         self._working.clear()
 
     def _steps_made(self, name: str, iterations: int) -> int:
+        """By the training's own progress bar, at the end of its log."""
         if (self.folder / TRAINED / name).is_dir():
             return iterations
-        with suppress(OSError):
-            with self._log(name).open("rb") as file:
-                file.seek(max(0, self._log(name).stat().st_size - 4096))
-                found = STEP.findall(file.read().decode(errors="replace"))
-            return min(iterations, int(found[-1])) if found else 0
-        return 0
+        with suppress(OSError), self._log(name).open("rb") as file:
+            file.seek(max(0, self._log(name).stat().st_size - LOG_END))
+            said = file.read().decode(errors="replace")
+            if found := re.findall(rf"{re.escape(name)}: [^\r\n]*?(\d+)/{iterations} \[", said):
+                self._steps[name] = int(found[-1])
+        return self._steps.get(name, 0)
 
     def _log(self, name: str) -> Path:
         return self.folder / ".checkpoints" / f"{name}.log"

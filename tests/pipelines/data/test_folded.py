@@ -1,6 +1,7 @@
 """A folder's splits are joined and divided anew."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from PIL import Image
 
 from pipelines.data.bursts import neighbours
 from pipelines.data.dataset_spec import DatasetSpec, Fold
-from pipelines.data.folded import joined
-from pipelines.data.mosaic import photographs
+from pipelines.data.folded import folded, joined, whole
+from pipelines.data.folders import open_folder
+from pipelines.data.mosaic import MosaicSource, photographs
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import open_dataset
 from pipelines.errors import UserError
@@ -86,6 +88,25 @@ def test_bursts_are_kept_with_the_prepared_images(folder, tmp_path):
     assert None not in bursts
     chains = [int(image.file_name[-8:-6]) for image in test.coco.images]
     assert len(set(zip(chains, bursts, strict=True))) == len(set(bursts))
+
+
+def test_mosaics_hold_one_stretch_each_and_are_tested_once(folder):
+    spec = DatasetSpec(str(folder), tile=8)
+    own = open_folder(folder, whole(spec), report=lambda _: None)
+    said: list[str] = []
+    tested: list[str] = []
+    for fold in FOLDS:
+        sources = folded(own, replace(spec, fold=fold), True, said.append)
+        for source in sources.values():
+            assert isinstance(source, MosaicSource)
+            assert [source.image(0).shape, source.tile] == [(16, 16, 3), 8]
+            assert len(source.split.images) == len(source.groups)
+        held_out = names_of(sources["val"]) + names_of(sources["test"])
+        assert neighbours(names_of(sources["train"]), held_out) == []
+        tested += names_of(sources["test"])
+    # Ten chains of five: a mosaic each, and two of the ten photographs that are over; two are left
+    assert len(tested) == len(set(tested)) == 48
+    assert said.count("2 photographs make up no whole mosaic, in any fold") == len(FOLDS)
 
 
 @pytest.mark.parametrize("name", ["scenes", "aerial", "voc"])

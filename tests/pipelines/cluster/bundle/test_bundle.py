@@ -127,6 +127,10 @@ def test_when_the_time_is_up_it_says_so_and_goes_on_later(bundle, python, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "0 of 2 runs of quick are done\nthe time is up" in done.stdout
     assert not list(bag.glob("home-*.tar"))
+    done = call(bag, python)
+    assert "2 of 2 runs of quick are done" in done.stdout
+    assert "the time is up" not in done.stdout
+    assert len(list(bag.glob("home-*.tar"))) == 1
 
 
 def test_a_flipped_byte_is_named_before_anything_is_trained(bundle, python, tmp_path):

@@ -22,7 +22,7 @@ def test_a_bundle_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "runs": 3}'])
 def test_what_is_no_bundle_s_is_refused(tmp_path, text):
     (tmp_path / "bundle.json").write_text(text)
-    with pytest.raises(UserError, match=r"bundle\.json: is no bundle's"):
+    with pytest.raises(UserError, match=r"bundle\.json: is not a bundle's"):
         Bundle.read(tmp_path)
 
 
