@@ -23,11 +23,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("study", nargs="?", help="a profile of params.yaml")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="these rows alone")
     parser.add_argument(
-        "--rows", nargs="+", default=[], metavar="ROW", help="only these rows (all)"
-    )
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[], metavar="N", help="only these seeds (all)"
+        "--seeds", nargs="+", type=int, default=[], metavar="N", help="these seeds alone"
     )
     parser.add_argument("--out", type=Path, default=Path("study.tar"), help="(%(default)s)")
     parser.add_argument(

@@ -31,7 +31,7 @@ def folded(
     mosaics: bool,
     report: Callable[[str], None],
 ) -> dict[str, ImageSource]:
-    """The splits train, val and test of one fold.
+    """The splits train, val (if anything is left for it) and test of one fold.
 
     Args:
         sources: the folder's own splits, which are joined.
@@ -40,7 +40,7 @@ def folded(
         report: told what is left out.
 
     Raises:
-        UserError: there are too few photographs.
+        UserError: there are too few photographs, or none to train on is left.
     """
     pool = joined(list(sources.values()))
     names = [image.file_name for image in pool.split.images]
@@ -62,6 +62,7 @@ def folded(
     return {
         name: _source(pool, own, parts.bursts, spec.tile if mosaics else None)
         for name, own in groups.items()
+        if own
     }
 
 

@@ -63,7 +63,7 @@ def fold_split(
         seed: of the deal.
 
     Raises:
-        ValueError: there are too few photographs.
+        ValueError: there are too few photographs, or none to train on is left.
     """
     stretches, left_over = _stretches(file_names, counts, group_size)
     if len(stretches) < FOLDS:
@@ -78,6 +78,8 @@ def fold_split(
     tested = [g for n in test for g in stretches[n]]
     validated = _apart([g for n in val for g in stretches[n]], tested, file_names)
     train = _apart([g for n in trained for g in stretches[n]], tested + validated, file_names)
+    if not train:
+        raise ValueError("beside what is tested and its neighbours nothing is left to train on")
     groups = sum(len(stretch) for stretch in stretches)
     return FoldSplit(
         train=tuple(train),

@@ -90,9 +90,7 @@ class Bundle:
             runs = tuple(PackedRun(**run) for run in values.pop("runs"))
             return cls(runs=runs, **values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{path}: is not a bundle's ({error}); unpack the bundle again"
-            ) from None
+            raise UserError(f"{path}: is not a bundle's ({error}); unpack it again") from None
 
 
 def write_sums(folder: Path, paths: Iterable[Path]) -> None:
@@ -119,5 +117,5 @@ def verify_sums(folder: Path) -> None:
         file = folder / name
         if not name or not file.is_file() or file_sha256(file) != expected:
             raise UserError(
-                f"{file}: is missing or has another checksum than {SUMS} says; copy the folder again"
+                f"{file}: is missing or has another checksum than {SUMS} says; copy it again"
             )

@@ -1,6 +1,6 @@
-"""Train one run of a bundle: `python -m pipelines.cluster.bundle.one_run RUN SECONDS`, as the worker does.
+"""Train one run of a bundle: `python -m pipelines.cluster.bundle.one_run RUN S`.
 
-Killed at any moment and started again, it goes on from its last checkpoint.
+Started by the worker. Killed at any moment and started again, it goes on from its last checkpoint.
 """
 
 from __future__ import annotations

@@ -101,8 +101,7 @@ def test_mosaics_hold_one_stretch_each_and_are_tested_once(folder):
             assert isinstance(source, MosaicSource)
             assert [source.image(0).shape, source.tile] == [(16, 16, 3), 8]
             assert len(source.split.images) == len(source.groups)
-        held_out = names_of(sources["val"]) + names_of(sources["test"])
-        assert neighbours(names_of(sources["train"]), held_out) == []
+        assert neighbours(names_of(sources["train"]), names_of(sources["test"])) == []
         tested += names_of(sources["test"])
     # Ten chains of five: a mosaic each, and two of the ten photographs that are over; two are left
     assert len(tested) == len(set(tested)) == 48

@@ -67,6 +67,12 @@ def test_images_of_one_stretch_share_its_number():
         assert len({owners[g] for g, b in splits[0].bursts.items() if b == burst}) == 1
 
 
+def test_ten_photographs_of_one_moment_leave_nothing_to_train_on():
+    names = [f"IMG_20200101_00000{second}.jpg" for second in range(10)]
+    with pytest.raises(ValueError, match="nothing is left to train on"):
+        fold_split(names, np.ones((10, 1), np.int64), 0, group_size=2)
+
+
 def test_too_few_photographs_are_refused():
     with pytest.raises(ValueError, match="4 photographs are too few for 5 folds"):
         fold_split(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], np.ones((4, 1), np.int64), 0)
