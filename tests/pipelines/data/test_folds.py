@@ -48,7 +48,8 @@ def test_folds_are_even_in_boxes_and_classes():
     share = counts.sum(axis=0) / FOLDS
     for fold in range(FOLDS):
         test = [p for g in fold_split(names, counts, fold).test for p in g]
-        assert np.abs(counts[test].sum(axis=0) / share - 1).max() < 0.25
+        # The first deal that comes is off by 0.23
+        assert np.abs(counts[test].sum(axis=0) / share - 1).max() < 0.1
 
 
 def test_a_deal_depends_on_the_seed_alone():
