@@ -16,6 +16,7 @@ import pandas as pd
 
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD
+from pipelines.data.dataset_spec import Fold
 from pipelines.departures import Paper, departures
 from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
@@ -75,6 +76,12 @@ class Study:
     def runs(self, row: str | None) -> pd.DataFrame:
         """The ledger's runs of a row, one a seed; none for no row."""
         return self.ledger[self.ledger["row"] == row].sort_values("seed")
+
+    @property
+    def runs_by_row(self) -> dict[str, list[str]]:
+        """Row of params.yaml to its runs in the ledger, seeds ascending."""
+        by_row = self.ledger.sort_values(["row", "seed"]).groupby("row", sort=False)["run"]
+        return {str(row): runs.tolist() for row, runs in by_row}
 
     def row_spec(self, row: str) -> RunSpec | None:
         """Specification of a row at its first seed; None where the profile does not have it."""
@@ -205,13 +212,17 @@ def _difference(study: Study, row: str | None, reference: str, metric: str) -> s
 def no_fair_pair(study: Study, row: str, reference: str) -> str:
     """Why the difference of two rows says nothing of what they are rows for; empty if it does.
 
-    Images seen, and for two detectors also whether the first weights were trained.
+    Photographs tested, images seen, and for two detectors also whether the first weights were
+    trained.
     """
     one, other = study.row_spec(row), study.row_spec(reference)
     if one is None or other is None:
         return ""
     seen = [spec.images_seen for spec in (one, other)]
     unequal = [] if seen[0] == seen[1] else [f"images seen ({seen[0]:,} against {seen[1]:,})"]
+    tested = ["published" if spec.fold is Fold.PUBLISHED else "five parts" for spec in (one, other)]
+    if tested[0] != tested[1]:
+        unequal.append(f"photographs tested ({tested[0]} against {tested[1]})")
     random = [spec.init == "none" for spec in (one, other)]
     if one.detector is not other.detector and random[0] != random[1]:
         start = ["random" if r else "trained" for r in random]

@@ -33,7 +33,7 @@ from pipelines.runtime import REPOSITORY
 from pipelines.spec import DetectorName
 
 SSD_TABLES = (
-    "table3", "table5", "table6", "table7", "table8", "augmentation", "released", "heads",
+    "table3", "table5", "table6", "table7", "table8", "augmentation", "released", "heads", "taps",
 )  # fmt: skip
 LAPNET_TABLES = ("table1", "table2a", "table2b", "table2b-sgd", "table3")
 SLIP = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."

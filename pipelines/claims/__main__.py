@@ -1,6 +1,6 @@
 """Hold every claim against a study: `python -m pipelines.claims PROFILE`.
 
-Writes `claims.csv` and `claims.md` beside the profile's ledger.
+Writes `claims.csv`, `claims.md` and the one page `summary.md` beside the profile's ledger.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     study = Study.open(parser.parse_args().profile)
     papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
     table = answer_all(papers, study)
-    write_claims(table, study)
+    write_claims(table, study, papers)
     counts = table["verdict"].value_counts()
     print(f"{len(table)} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
 

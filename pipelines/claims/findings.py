@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 
 from pipelines.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.claims.trained import DIRECTIONS, ONE_SEED, REPEATS, missing_rows
@@ -19,7 +19,7 @@ from pipelines.claims.verdicts import (
     judge_value,
 )
 from pipelines.departures import departures
-from pipelines.findings import epochs_to_converge
+from pipelines.findings import anchor_scores, epochs_to_converge
 from pipelines.queries import Study
 from pipelines.small_samples import ratio_interval, spread_ratio, t_interval
 from pipelines.statistics import Interval
@@ -27,6 +27,8 @@ from pipelines.statistics import Interval
 WITHIN_A_POINT = "epochs until validation AP stays within a point of its last"
 FEWEST_CLASSES = 4
 """With fewer no rank correlation over classes can be told from chance."""
+FEWEST_SETS = 4
+"""With fewer sets of anchors a correlation has no interval (Fisher's z)."""
 
 
 def check_convergence(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -108,6 +110,25 @@ def check_spread(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         why,
         published.text, f"{ours.estimate:.2f}", describe_interval(ours, places=2), str(fewest),
         evidence.data, f"{ours.estimate - published.middle:+.2f}",
+    )  # fmt: skip
+
+
+def check_correlation(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
+    """Pearson's r of A-score and a figure: {correlate: table of anchors, metric, published}.
+
+    A set of anchors is one point, a mean over its seeds; the interval is Fisher's.
+    """
+    rows = [row["row"] for row in evidence.printed[claim["correlate"]]["rows"].values()]
+    own, published = anchor_scores(evidence.study, rows), claim["published"]
+    if len(own) < FEWEST_SETS:
+        wanted = f"{len(own)} of the sets of anchors are trained, {FEWEST_SETS} are needed"
+        return not_testable(wanted, published, evidence.data)
+    found = pearsonr(own["A-score"], own[claim["metric"]])
+    span = found.confidence_interval(0.95)
+    ours = Interval(float(found.statistic), float(span.low), float(span.high))
+    return Answer(
+        judge_direction(DIRECTIONS[published], ours), "Pearson's r over sets of anchors", published,
+        f"{ours.estimate:+.2f}", describe_interval(ours, "+", 2), str(len(own)), evidence.data,
     )  # fmt: skip
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.claims import findings, timed, trained, untrained
+from pipelines.claims import detections, findings, noise, timed, trained, untrained
 from pipelines.claims.answers import Answer, Check, Evidence
-from pipelines.claims.statements import Claim, Group, read_claims
+from pipelines.claims.main_findings import MainFinding, answer_findings, findings_table
+from pipelines.claims.statements import TITLES, Claim, Group, read_claims
+from pipelines.claims.summary import write_summary
 from pipelines.claims.verdicts import EQUAL_MARGIN, SAME_SPEED, SPEED_MARGIN, Verdict
 from pipelines.data.folder_swap import write_whole
 from pipelines.departures import CONDITIONS, Paper
@@ -25,22 +27,26 @@ CHECKS: Mapping[str, Check] = {
     "sooner": findings.check_sooner,
     "spread": findings.check_spread,
     "weights": findings.check_anchor_weights,
+    "correlate": findings.check_correlation,
+    "duplicates": detections.check_duplicates,
+    "localisation": detections.check_localisation,
     "frames": timed.check_frames,
     "speed": timed.check_speed,
     "derived": untrained.check_derived,
     "printed": untrained.check_printed,
     "significant": untrained.check_significance,
-    "told": untrained.check_told,
+    "told": noise.check_told,
+    "told-size": noise.check_told_size,
+    "told-apart": noise.check_told_apart,
     "sizes": untrained.check_sizes,
     "dataset": untrained.check_dataset,
     "missing": untrained.check_missing,
 }
 """Kind of check to the function that answers it; a claim names one of them."""
 
-TITLES = {Paper.SSD: "Scale-aware SSD", Paper.LAPNET: "LapNet"}
 COLUMNS = (
     "paper", "place", "claim", "published", "ours", "interval", "n", "data", "difference",
-    "verdict", "why",
+    "verdict", "why", "group", "source",
 )  # fmt: skip
 RULES = f"""How a verdict comes about:
 
@@ -48,9 +54,9 @@ RULES = f"""How a verdict comes about:
 - **A difference** is paired over seeds and test images, with a 95 % interval that Student's t
   widens for how few seeds there are. Fewer than five take the spread of all rows that have several;
   where none has, one seed knows nothing of it. It excludes zero on the paper's
-  side: *reproduced* if it meets the published size, else *partly*. It excludes zero on the other
-  side: *contradicted*. It includes zero: *inconclusive*, with the seeds it would take (power 0.8,
-  α 0.05) where the spread between seeds is known.
+  side: *reproduced* if it holds the published size and is narrower than it, else *partly*. It
+  excludes zero on the other side: *contradicted*. It includes zero: *inconclusive*, with the seeds
+  it would take (power 0.8, α 0.05) where the spread between seeds is known.
 - **Equal** or **no lower** allows {EQUAL_MARGIN:g} point: the interval within it is *reproduced*,
   wholly beyond it *contradicted*, else *inconclusive*.
 - **An absolute value** is judged only where the run shares all of the paper's conditions: the
@@ -59,8 +65,9 @@ RULES = f"""How a verdict comes about:
   rounds (binomial, 95 %). It excludes 1 on the paper's side: *reproduced* if it comes within
   {SPEED_MARGIN:.0%} of the published ratio, else *partly*; on the other side: *contradicted*. It
   includes 1: *inconclusive*. Equally fast is what lies within {SAME_SPEED:.0%}.
-- Two detectors that did not see as many images, or of which one alone starts from random weights,
-  are **no fair pair**, and their difference is *not testable here*.
+- Rows that were tested on other photographs or did not see as many images, and detectors of which
+  one alone starts from random weights, are **no fair pair**: their difference is *not testable
+  here*.
 - What **a paper's own noise** lets it tell: a difference of its printed figures is *reproduced* if
   luck alone gives as much in fewer than one comparison of twenty, by the standard deviation of a
   run that its Table 8 prints, else *inconclusive*.
@@ -89,29 +96,34 @@ def answer(claim: Claim, evidence: Evidence) -> Answer:
 def answer_all(
     papers: Mapping[str, Any], study: Study, claims: Sequence[Claim] | None = None
 ) -> pd.DataFrame:
-    """One row a claim: `COLUMNS`, with its group."""
+    """One row a claim: `COLUMNS`."""
     rows = []
     for claim in read_claims(papers) if claims is None else claims:
         given = answer(claim, Evidence(study, claim.paper, papers[claim.paper]))
         said = {name: getattr(given, name) for name in COLUMNS if hasattr(given, name)}
         rows.append({
             "paper": claim.paper.value, "place": claim.place, "claim": claim.text, **said,
-            "group": claim.group.value,
+            "group": claim.group.value, "source": f"{claim.paper.value}/{claim.source}",
         })  # fmt: skip
-    return pd.DataFrame(rows, columns=[*COLUMNS, "group"])
+    return pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
 
 
-def write_claims(table: pd.DataFrame, study: Study) -> None:
-    """`claims.csv` and `claims.md` in the study's folder."""
-    write_whole(study.folder / "claims.csv", table.to_csv(columns=list(COLUMNS), index=False))
-    write_whole(study.folder / "claims.md", write_text(table, study))
+def write_claims(table: pd.DataFrame, study: Study, papers: Mapping[str, Any]) -> None:
+    """`claims.csv`, `claims.md` and `summary.md` in the study's folder."""
+    findings = answer_findings(papers, table, study.runs_by_row)
+    write_whole(study.folder / "claims.csv", table.to_csv(index=False))
+    write_whole(study.folder / "claims.md", write_text(table, study, findings))
+    write_whole(study.folder / "summary.md", write_summary(table, study, findings))
 
 
-def write_text(table: pd.DataFrame, study: Study) -> str:
-    """The ledger in Markdown: verdicts counted, the rules, then every claim by paper and place."""
+def write_text(table: pd.DataFrame, study: Study, findings: Sequence[MainFinding]) -> str:
+    """The ledger in Markdown: main findings, verdicts counted, the rules, then every claim."""
     parts = [
         f"# The papers' claims, answered by `{study.profile}`\n",
         *([f"**{study.notice}**\n"] if study.notice else []),
+        "## Main findings\n",
+        findings_table(findings),
+        "## All claims, counted\n",
         _count(table),
         _warn(table),
         RULES,
@@ -159,6 +171,6 @@ def _conditions(study: Study, paper: Paper) -> str:
 
 
 def _place(place: str, own: pd.DataFrame) -> str:
-    shown = own[[c for c in COLUMNS if c not in ("paper", "place")]]
+    shown = own[[c for c in COLUMNS if c not in ("paper", "place", "group", "source")]]
     shown = shown.loc[:, [c for c in shown if c in ("claim", "verdict") or (shown[c] != "").any()]]
     return f"**{place}**\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n"

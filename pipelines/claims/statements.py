@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,8 @@ from pipelines.spec import DetectorName
 from pipelines.timings import ORIGINAL
 
 Table = Mapping[str, Any]
+
+TITLES = {Paper.SSD: "Scale-aware SSD", Paper.LAPNET: "LapNet"}
 
 NAMES = {
     "table1": "Table 1", "table2": "Table 2", "table2a": "Table 2a", "table2b": "Table 2b",
@@ -29,9 +31,11 @@ class Group(StrEnum):
     """What kind of statement a claim is."""
 
     STATEMENT = "comparisons and statements"
-    NOISE = "differences that the paper's own noise lets it tell"
+    NOISE = "what the paper's own noise lets it tell"
+    OWN = "questions of our own"
     DERIVED = "arithmetic"
     VALUE = "absolute values"
+    CITED = "detectors that the papers only cite"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,26 @@ class Claim:
     """Its place in papers.yaml, `table7/dns/AP50`; a `Δ` follows for a difference."""
     check: Mapping[str, Any]
     """A kind of check and its parameters."""
+
+    @property
+    def place_in_file(self) -> str:
+        """Of both papers' claims: `lapnet/table2a/rows/…`."""
+        return f"{self.paper.value}/{self.source}"
+
+    @property
+    def words(self) -> list[str]:
+        """All words in the check: the rows of params.yaml that it is about are among them."""
+        return list(dict.fromkeys(_words(self.check)))
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _words(list(value.values()))
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _words(part)
 
 
 def read_claims(papers: Mapping[str, Any]) -> list[Claim]:
@@ -65,15 +89,23 @@ def _spoken(paper: Paper, printed: Table) -> Iterator[Claim]:
         lacking = [key for key in ("id", "place", "text", "check") if key not in entry]
         if lacking:
             raise UserError(f"papers.yaml: {paper}: claim {name} lacks {', '.join(lacking)}")
-        arithmetic = entry["check"].keys() & {"derived", "printed", "significant"}
         yield Claim(
             paper,
             entry["place"],
             entry["text"],
-            Group.DERIVED if arithmetic else Group.STATEMENT,
+            _group(entry),
             f"claims/{entry['id']}",
             entry["check"],
         )
+
+
+def _group(entry: Mapping[str, Any]) -> Group:
+    if entry.get("ours"):
+        return Group.OWN
+    kinds = entry["check"].keys()
+    if kinds & {"derived", "printed", "significant"}:
+        return Group.DERIVED
+    return Group.NOISE if kinds & {"told", "told-size", "told-apart"} else Group.STATEMENT
 
 
 def _tabled(paper: Paper, printed: Table) -> Iterator[Claim]:
@@ -158,7 +190,8 @@ def _differences(paper: Paper, key: str, table: Table) -> Iterator[Claim]:
             }
             text = f"{label} against {baseline}: {metric}"
             source = f"{key}/rows/{label}/{metric}Δ"
-            yield Claim(paper, NAMES[key], text, Group.STATEMENT, source, check)
+            group = Group.STATEMENT if "row" in row else Group.CITED
+            yield Claim(paper, NAMES[key], text, group, source, check)
             if paper is Paper.SSD:  # it alone prints how far its runs lie apart
                 check = {"told": key, "rows": [label, baseline], "metric": metric}
                 text = f"{label} and {baseline} differ by more than luck: {metric}"
@@ -170,7 +203,8 @@ def _cells(paper: Paper, key: str, table: Table) -> Iterator[Claim]:
 
     def claim(source: str, text: str, row: Table, **check: Any) -> Claim:
         check = {"value": row.get("row"), **check}
-        return Claim(paper, NAMES[key], text, Group.VALUE, f"{key}/rows/{source}", check)
+        group = Group.VALUE if "row" in row else Group.CITED
+        return Claim(paper, NAMES[key], text, group, f"{key}/rows/{source}", check)
 
     for label, row in table["rows"].items():
         for metric in _printed_metrics(row):

@@ -14,7 +14,6 @@ from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.claims.statements import NAMES
 from pipelines.claims.verdicts import Published, Verdict, half_unit, judge_direction, judge_exactly
-from pipelines.evidence.paper_noise import TELLS, Figure, noise_of, z_score
 from pipelines.small_samples import welch_interval
 
 PRINTED_DATA = {"scale_aware_ssd": "tomatod"}
@@ -30,7 +29,8 @@ def check_derived(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     ours = DERIVED[claim["derived"]](claim, evidence)
     verdict = judge_exactly(published, ours)
     right = verdict is Verdict.REPRODUCED
-    why = "follows exactly" if right else f"the recursion behind Table 1 gives {ours:.4g}"
+    source = "its own sizes give" if "growth" in claim["derived"] else "the recursion gives"
+    why = "follows exactly" if right else f"{source} {ours:.4g}"
     return _exact(verdict, why, published, ours)
 
 
@@ -40,6 +40,12 @@ def _side(claim: Mapping[str, Any], evidence: Evidence) -> float:
 
 def _field(claim: Mapping[str, Any], evidence: Evidence) -> float:
     return receptive_field(_blocks_to(claim, evidence)).size
+
+
+def _growth(claim: Mapping[str, Any], evidence: Evidence) -> float:
+    """Geometric mean of the factors from one size to the next."""
+    sizes = claim["anchors"]
+    return (sizes[-1] / sizes[0]) ** (1 / (len(sizes) - 1))
 
 
 def _blocks_to(claim: Mapping[str, Any], evidence: Evidence) -> Any:
@@ -73,6 +79,7 @@ DERIVED: Mapping[str, Callable[[Mapping[str, Any], Evidence], float]] = {
     "head field": _head_field,
     "head A-score": _head_score,
     "mean A-score": _mean_score,
+    "growth": _growth,
 }
 
 
@@ -80,10 +87,14 @@ def check_printed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     """The paper's text against its tables.
 
     {printed: table, published} with `rows: [a, b]` and `metric` for a difference, with `rows` and
-    `as: ratio` for a quotient, with `mean: row` for the mean over a row's classes, or with
-    `sum: [figures]` for a plain sum.
+    `as: ratio` for a quotient, with `mean: row` for the mean over a row's classes, with `best: row`
+    and `metric` for the best of a row's runs, or with `sum: [figures]` for a plain sum. With
+    `span: column` the rows' values reach from one end of `published` to the other, with `within:
+    column` they lie in it.
     """
     published = Published.parse(claim["published"])
+    if "span" in claim or "within" in claim:
+        return _check_span(claim, evidence, published)
     ours, slack = _by_tables(claim, evidence.printed)
     low, high = min(abs(ours - s) for s in (slack, -slack)), abs(ours) + slack
     meets = published.meets(low, high) if ours >= 0 else published.meets(-high, -low)
@@ -91,6 +102,22 @@ def check_printed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     table = "sum" if "sum" in claim else f"its own {NAMES[claim['printed']]}"
     why = f"agrees with {table}" if meets else f"{table} gives {ours:.2f}"
     return _exact(verdict, why, published, ours)
+
+
+def _check_span(claim: Mapping[str, Any], evidence: Evidence, published: Published) -> Answer:
+    column = claim.get("span", claim.get("within"))
+    values = [row[column] for row in evidence.printed[claim["printed"]]["rows"].values()]
+    low, high = min(values), max(values)
+    if "span" in claim:
+        meets = low <= published.low + 2 * half_unit(low) and high >= published.high - half_unit(
+            high
+        )
+    else:
+        meets = published.low <= low and high <= published.high
+    span = f"{low:g} to {high:g}"
+    verdict = Verdict.REPRODUCED if meets else Verdict.CONTRADICTED
+    why = f"{NAMES[claim['printed']]} holds {span}"
+    return Answer(verdict, why, published.text, span, n=str(len(values)), data=NO_DATA)
 
 
 def _by_tables(claim: Mapping[str, Any], printed: Mapping[str, Any]) -> tuple[float, float]:
@@ -101,6 +128,8 @@ def _by_tables(claim: Mapping[str, Any], printed: Mapping[str, Any]) -> tuple[fl
     if "mean" in claim:
         values = table["rows"][claim["mean"]]["per_class"]
         return sum(values) / len(values), half_unit(values[0])
+    if "best" in claim:
+        return table["rows"][claim["best"]][claim["metric"]][2], 0.0
     cells = [_cell(table, row, claim.get("metric")) for row in claim["rows"]]
     if claim.get("as") == "ratio":
         return cells[0] / cells[1], 0.0
@@ -131,18 +160,6 @@ def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         claim["published"], f"{theirs.estimate:+.1f}", describe_interval(theirs, "+"), str(runs),
         "none: the paper's own figures",
     )  # fmt: skip
-
-
-def check_told(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
-    """Whether a printed difference is more than luck gives: {told: table, rows: [a, b], metric}."""
-    metric = claim["metric"]
-    deviation = noise_of(evidence.printed["table8"])[metric]
-    rows = evidence.printed[claim["told"]]["rows"]
-    own, other = (Figure.printed(rows[name][metric], deviation) for name in claim["rows"])
-    z = z_score(own, other)
-    verdict = Verdict.REPRODUCED if abs(z) >= TELLS else Verdict.INCONCLUSIVE
-    why = f"z {z:+.1f}: one run has a standard deviation of {deviation:g} {metric} (Table 8)"
-    return Answer(verdict, why, f"{own.value - other.value:+.4g}", data=NO_DATA)
 
 
 def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:

@@ -87,9 +87,10 @@ def half_unit(value: float) -> float:
 def judge_difference(published: Published, ours: Interval) -> Verdict:
     """A difference of two rows.
 
-    The interval excludes zero on the paper's side: reproduced if it meets the published range,
-    else partly (the direction holds, the size differs). It excludes zero on the other side:
-    contradicted. It includes zero: inconclusive. For a published zero see `judge_equality`.
+    The interval excludes zero on the paper's side: reproduced if it meets the published range and
+    is narrower than the published difference, else partly (the direction holds; the size differs or
+    is not told). It excludes zero on the other side: contradicted. It includes zero: inconclusive.
+    For a published zero see `judge_equality`.
     """
     if published.says_equal:
         return judge_equality(ours)
@@ -97,7 +98,9 @@ def judge_difference(published: Published, ours: Interval) -> Verdict:
         return Verdict.INCONCLUSIVE
     if (ours.low > 0) != (published.middle > 0):
         return Verdict.CONTRADICTED
-    return Verdict.REPRODUCED if published.meets(ours.low, ours.high) else Verdict.PARTLY
+    narrow = ours.high - ours.low < abs(published.middle)
+    met = narrow and published.meets(ours.low, ours.high)
+    return Verdict.REPRODUCED if met else Verdict.PARTLY
 
 
 def judge_equality(ours: Interval, margin: float = EQUAL_MARGIN) -> Verdict:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipelines.claims.main_findings import MainFinding, answer_findings
 from pipelines.claims.statements import read_claims
 from pipelines.departures import SSD_IMAGES
 from pipelines.figures.figure3 import BUILT_IN
@@ -31,7 +33,7 @@ from pipelines.report.runs import (
     stage_command,
 )
 from pipelines.report.tables import label_rows, read_tables
-from pipelines.report.verdicts import Verdicts, read_verdicts
+from pipelines.report.verdicts import Share, Verdicts, read_verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIZES = {
@@ -106,6 +108,7 @@ def render(
             runs_by_row=by_row,
             costs=costs_by_device(list(entries.values())),
             verdicts=_verdicts(study, papers),
+            findings=_findings(study, papers),
             tables=read_tables(study.folder / "tables", papers, entries),
             numbered=(study.folder / "tables" / "deviations.csv").exists(),
             curves=learning_curves(study, papers),
@@ -123,6 +126,14 @@ def render(
 def _verdicts(study: Study, papers: Mapping[str, Any]) -> Verdicts | None:
     path = study.folder / "claims.csv"
     return read_verdicts(path, read_claims(papers)) if path.exists() else None
+
+
+def _findings(study: Study, papers: Mapping[str, Any]) -> list[MainFinding]:
+    path = study.folder / "claims.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return answer_findings(papers, table, study.runs_by_row)
 
 
 def _stored(folders: Sequence[Path], titles: Mapping[str, str]) -> list[StoredFigure]:
@@ -144,6 +155,7 @@ def _environment(profile: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["remake"] = lambda stage: stage_command(profile, stage)
+    environment.globals["share_of"] = lambda verdict: Share(verdict, 1)
     environment.filters["duration"] = describe_seconds
     environment.filters["grouped"] = lambda number: f"{number:,.0f}".replace(",", "\u202f")
     environment.filters["ticks"] = _ticks_to_code

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -41,11 +40,6 @@ class Judged:
     difference: str
     verdict: Verdict
     why: str
-
-    @property
-    def words(self) -> list[str]:
-        """All words in the claim's check: the rows of params.yaml that it is about among them."""
-        return list(dict.fromkeys(_words(self.claim.check)))
 
 
 @dataclass(frozen=True)
@@ -97,10 +91,10 @@ def read_verdicts(path: Path, claims: Sequence[Claim]) -> Verdicts:
         UserError: the file was made from other claims.
     """
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    known = {(claim.paper.value, claim.place, claim.text): claim for claim in claims}
+    known = {claim.place_in_file: claim for claim in claims}
     judged = []
     for line in table.to_dict("records"):
-        claim = known.get((line["paper"], line["place"], line["claim"]))
+        claim = known.get(line["source"])
         if claim is None:
             raise UserError(
                 f"{path.name}: papers.yaml has no claim {line['claim']!r}; "
@@ -129,14 +123,3 @@ def _order(claim: Claim) -> tuple[int, int, list[str | int]]:
     """Of paper, kind and place, where §5.10 comes after §5.2."""
     parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.place)]
     return list(Paper).index(claim.paper), list(Group).index(claim.group), parts
-
-
-def _words(value: Any) -> Iterator[str]:
-    """All words anywhere in a check: the names of rows are among them."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _words(list(value.values()))
-    elif isinstance(value, Sequence):
-        for part in value:
-            yield from _words(part)

@@ -164,8 +164,8 @@ def build_tables(study: Study, papers: Papers, committed: Path) -> None:
 
 
 def build_claims(study: Study, papers: Papers, committed: Path) -> None:
-    """The ledger of claims, as table and as text."""
-    write_claims(answer_all(papers, study), study)
+    """The ledger of claims, as table, as text and as one page."""
+    write_claims(answer_all(papers, study), study, papers)
 
 
 def build_figures(study: Study, papers: Papers, committed: Path) -> None:

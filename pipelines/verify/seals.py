@@ -10,7 +10,7 @@ from pipelines.timings import ROUNDS_FILE
 SUMS = "SHA256SUMS"
 COVERED = (
     "runs", "ledger.csv", ROUNDS_FILE, "speed.csv", "speed.json", "tables", "figures",
-    "claims.csv", "claims.md", "report.html",
+    "claims.csv", "claims.md", "summary.md", "report.html",
 )  # fmt: skip
 """Files and folders of a profile's results, as far as they are there."""
 

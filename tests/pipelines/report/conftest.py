@@ -110,6 +110,7 @@ def claims(study):
             "claim": c.text,
             "verdict": a,
             "why": "so <it> is",
+            "source": c.place_in_file,
         }
         for c, a in zip(claims, answers, strict=True)
     ]

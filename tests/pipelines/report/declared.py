@@ -2,9 +2,14 @@
 
 import yaml
 
+from pipelines.claims.statements import read_claims
 from pipelines.runtime import REPOSITORY
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+FIRST_CLAIM = read_claims(PAPERS)[0]
+PAPERS["findings"] = [
+    {"says": "There are <222> images", "answers": {"images": FIRST_CLAIM.place_in_file}}
+]
 SECONDS = {
     "sampler-basic-s0": 30,
     "sampler-dns-s0": 40,

@@ -73,6 +73,11 @@ def test_what_a_file_says_cannot_become_part_of_the_page(page):
     assert "<it>" not in page
 
 
+def test_the_main_findings_come_first_with_their_figures(page):
+    assert "There are &lt;222&gt; images." in page
+    assert page.index('id="findings"') < page.index('id="claims-scale-aware-ssd"')
+
+
 def test_without_a_gallery_the_page_says_how_to_get_one_and_shows_no_image(study, claims):
     photographs = replace(study, settings={"dataset": "laboro-mosaics"})
     page = render(photographs, PARAMETERS, PAPERS, None)

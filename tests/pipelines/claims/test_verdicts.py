@@ -52,7 +52,8 @@ def test_a_ratio_carries_the_rounding_of_both_figures():
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (1.0, 6.0, REPRODUCED),  # contains 4
+        (2.5, 6.0, REPRODUCED),  # contains 4
+        (1.0, 5.1, PARTLY),  # contains it, but is wider than the difference itself
         (4.6, 6.0, PARTLY),  # beyond all that rounds to 4
         (4.4, 6.0, REPRODUCED),
         (0.1, 3.4, PARTLY),
