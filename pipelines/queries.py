@@ -22,6 +22,7 @@ from pipelines.detectors import ssd_config
 from pipelines.errors import UserError
 from pipelines.evidence.paper_noise import could_tell
 from pipelines.plan import RESULTS, profile_settings, read_parameters, split_name, study
+from pipelines.scoring import score_records
 from pipelines.spec import RunSpec
 from pipelines.statistics import (
     METRICS,
@@ -37,6 +38,8 @@ from pipelines.voc_ap import Definition, voc_ap
 
 COULD_TELL = "could the paper tell?"
 UNFAIR = "no fair pair"
+POOLED = "AP, detections pooled"
+"""Of the runs of a row that test different photographs, as if one detector had made them all."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Study:
         """Specification of a row at its first seed; None where the profile does not have it."""
         return next((s for name, s in self.specs.items() if split_name(name)[0] == row), None)
 
+    def tests_folds(self, row: str | None) -> bool:
+        """Whether the row's runs test different parts of the photographs."""
+        spec = self.row_spec(row) if row else None
+        return spec is not None and spec.fold is not Fold.PUBLISHED
+
     def samples(self, row: str) -> dict[int, RunSamples]:
         """Seed to resampled figures, for every run of a row."""
         runs = self.runs(row)
@@ -122,6 +130,7 @@ def trained_table(
     metrics = table.get("metrics", ("AP", "AP50"))
     printed = [m for m in metrics if any(m in row for row in table["rows"].values())]
     with_words = any("says" in row for row in table["rows"].values())
+    folded = {row.get("row"): study.tests_folds(row.get("row")) for row in table["rows"].values()}
     rows = []
     for label, row in table["rows"].items():
         name = row.get("row")
@@ -133,6 +142,8 @@ def trained_table(
             if metric in printed:
                 cells[f"{metric}, paper"] = _printed(row.get(metric))
             cells[metric] = _ours(runs[metric]) if name else ""
+        if any(folded.values()):
+            cells[POOLED] = f"{pooled_ap(study, name):.1f}" if folded[name] and len(runs) else ""
         cells["n"] = str(len(runs)) if name else ""
         if with_words:
             cells["difference, paper"] = row.get("says", "")
@@ -148,6 +159,18 @@ def trained_table(
         cells["differs from the paper in"] = ", ".join(departures(spec, paper)) if spec else ""
         rows.append(cells)
     return pd.DataFrame(rows)
+
+
+def pooled_ap(study: Study, row: str) -> float:
+    """AP of all runs' detections in all their images, in percent.
+
+    A check on the mean of the runs' own figures, not a figure to compare by: scores of different
+    trainings are not calibrated to each other.
+    """
+    found = [study.matches(run) for run in study.runs(row)["run"]]
+    apart = [one.assign(image=[f"{i}/{image}" for image in one["image"]])
+             for i, one in enumerate(found)]  # fmt: skip
+    return score_records(pd.concat(apart, ignore_index=True)).figures["AP"]
 
 
 def _could_tell(
@@ -220,7 +243,7 @@ def no_fair_pair(study: Study, row: str, reference: str) -> str:
         return ""
     seen = [spec.images_seen for spec in (one, other)]
     unequal = [] if seen[0] == seen[1] else [f"images seen ({seen[0]:,} against {seen[1]:,})"]
-    tested = ["published" if spec.fold is Fold.PUBLISHED else "five parts" for spec in (one, other)]
+    tested = ["each part" if study.tests_folds(name) else "one part" for name in (row, reference)]
     if tested[0] != tested[1]:
         unequal.append(f"photographs tested ({tested[0]} against {tested[1]})")
     random = [spec.init == "none" for spec in (one, other)]

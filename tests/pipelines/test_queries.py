@@ -1,12 +1,23 @@
 """A table's cells come from the runs of its rows and from nothing else."""
 
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
+from pipelines.data.dataset_spec import Fold
 from pipelines.departures import Paper
-from pipelines.queries import COULD_TELL, Study, class_columns, mean_a_score, trained_table
+from pipelines.queries import (
+    COULD_TELL,
+    POOLED,
+    Study,
+    class_columns,
+    mean_a_score,
+    trained_table,
+)
 from pipelines.scoring import match_records
 from pipelines.spec import RunSpec
 from pipelines.voc_ap import Definition, voc_ap
@@ -48,6 +59,42 @@ def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
     assert table.loc["dns", "AP, paper"] == "33.2 ± 1.9, best 37.3"
     assert (table.loc["dns", "n"], table.loc["1:1", "n"]) == ("2", "0")
     assert table.loc["1:1", "AP50"] == "no run"
+
+
+def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(study):
+    assert POOLED not in trained_table(Paper.SSD, PAPER, study)
+    folded = {n: replace(s, fold=Fold(str(s.seed))) for n, s in study.specs.items()
+              if n.startswith("dns-s")}  # fmt: skip
+    own = replace(study, specs={**study.specs, **folded})
+    table = trained_table(Paper.SSD, PAPER, own).set_index("sampler")
+    (truth, found), (more_truth, more_found) = random_case(2), random_case(3)
+    shift = 1 + max(image["id"] for image in truth["images"])
+    both = {
+        "images": truth["images"] + [{**i, "id": i["id"] + shift} for i in more_truth["images"]],
+        "categories": truth["categories"],
+        "annotations": truth["annotations"] + [
+            {**a, "id": a["id"] + 10_000, "image_id": a["image_id"] + shift}
+            for a in more_truth["annotations"]
+        ],
+    }  # fmt: skip
+    found = found + [{**d, "image_id": d["image_id"] + shift} for d in more_found]
+    assert table.loc["dns", POOLED] == f"{coco_ap(both, found):.1f}"
+    assert table.loc["basic", POOLED] == ""
+    assert table.loc["basic", "ΔAP [95 %]"] == "reference"
+    assert "photographs tested (each part against one part)" in table.loc["dns", "ΔAP [95 %]"]
+
+
+def coco_ap(truth, found):
+    """pycocotools' AP in percent."""
+    with redirect_stdout(None):
+        coco = COCO()
+        coco.dataset = truth
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(found), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return 100 * evaluation.stats[0]
 
 
 def test_differences_are_to_the_reference_row(study):
