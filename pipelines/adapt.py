@@ -8,170 +8,24 @@ and writes what it looked at to `results/adapt/`. On the workbench, `attach: aut
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from method.adaptation import class_weights, rank_candidates
-from method.scale import REFERENCE_SIZE, equal_square_side, relative_sizes
-from pipelines.adapt_picture import draw
-from pipelines.data.dataset_spec import Fold
-from pipelines.data.folder_swap import replaced_folder
-from pipelines.data.prepared import PreparedSplit, load_prepared
-from pipelines.detectors import SSDS, ssd_config
-from pipelines.errors import UserError, note, run_cli
-from pipelines.plan import RESULTS, profile_settings, workbench_spec
-from pipelines.prepare import ensure_prepared, prepared_folder
-from pipelines.proposal import Proposal, candidate_table, joined
-from pipelines.spec import RunSpec
-
-SHOWN = 10
-AUTO = "auto"
-ADAPTED = ("attach", "anchors", "aspect_ratios", "class_weights")
-
-
-def adapt(
-    dataset: str,
-    input_size: int,
-    attach: tuple[int, int] | None = None,
-    anchors: tuple[float, ...] | None = None,
-    aspect_ratios: tuple[float, ...] | None = None,
-    fold: Fold = Fold.PUBLISHED,
-) -> Proposal:
-    """Search for what fits the training images of a data set.
-
-    Args:
-        dataset: a name or a folder, as in params.yaml.
-        input_size: side of the network's input, pixels.
-        attach: keep these blocks.
-        anchors: keep these anchors.
-        aspect_ratios: keep these ratios.
-        fold: whose training images are looked at.
-
-    Raises:
-        UserError: the data set is not found, broken or empty, or a value is none of the right ones.
-    """
-    RunSpec.parse({"dataset": dataset, "input_size": input_size}, "adapt")
-    split = load_prepared(ensure_prepared(dataset, input_size, fold), "train")
-    boxes, sizes = _objects(split)
-    labels = np.concatenate([split.labels(i) for i in range(len(split.images))])
-    counts = tuple(int((labels == k).sum()) for k in range(1, len(split.class_names) + 1))
-    try:
-        ranked = rank_candidates(boxes, sizes, input_size, attach, anchors, aspect_ratios)
-    except ValueError as error:
-        raise UserError(f"{dataset}: {error}") from None
-    return Proposal(
-        input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked)
-    )
-
-
-def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The workbench's parameters with every `auto` replaced by what fits the data set.
-
-    `attach`, `anchors`, `aspect_ratios` and `class_weights` may be `auto`, at the top or in the
-    profile; the profile's is for this project's SSDs alone. Those that are given stay as they are,
-    and blocks that are not given are the detector's own.
-    """
-    own = {key: parameters[key] for key in ADAPTED if parameters.get(key) is not None}
-    parameters, of_profile = _without_auto(parameters)
-    spec = workbench_spec(parameters)
-    if spec.detector not in SSDS:
-        of_profile = []
-    wanted = [key for key in ADAPTED if own.get(key, AUTO if key in of_profile else None) == AUTO]
-    if not wanted:
-        return parameters
-    attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
-    anchors = None if "anchors" in wanted else spec.anchors
-    ratios = None if "aspect_ratios" in wanted else spec.aspect_ratios
-    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold)
-    if not proposal.chosen.fits:
-        note(proposal.reasons[1])
-    found: dict[str, list[float]] = {
-        "attach": list(proposal.chosen.attach),
-        "anchors": list(proposal.chosen.anchors),
-        "aspect_ratios": list(proposal.chosen.aspect_ratios),
-        "class_weights": list(proposal.class_weights),
-    }
-    for key in wanted:
-        note(f"{key}: auto is {joined(found[key])}")
-    return {**parameters, **{key: found[key] for key in wanted}}
-
-
-def _without_auto(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The parameters with null for each `auto`, and the names that are `auto` in the profile."""
-    name = str(parameters.get("profile"))
-    settings = profile_settings(parameters, name)
-    plain = {key: value for key, value in settings.items() if value != AUTO}
-    profile = {**parameters["profiles"][name], "settings": plain}
-    top = {key: None for key in ADAPTED if parameters.get(key) == AUTO}
-    return (
-        {**parameters, **top, "profiles": {**parameters["profiles"], name: profile}},
-        [key for key in settings if key not in plain],
-    )
-
-
-def _objects(split: PreparedSplit) -> tuple[Tensor, Tensor]:
-    """Boxes in input pixels, and sizes from the boxes in the images' own pixels (§3.1)."""
-    boxes, relative = [], []
-    for i, record in enumerate(split.coco.images):
-        own = torch.from_numpy(split.boxes(i))
-        side = own.new_tensor([record.width, record.height])
-        original = torch.from_numpy(split.to_image_frame(i, split.boxes(i)))
-        boxes.append(own)
-        relative.append(relative_sizes(original, side.expand(len(own), 2)))
-    return torch.cat(boxes), equal_square_side(torch.cat(relative))
-
-
-def training_command(dataset: str, proposal: Proposal) -> str:
-    """The line that trains the workbench's run with the proposal, on its data and input size."""
-    best = proposal.chosen
-    values = {"attach": best.attach, "anchors": best.anchors, "aspect_ratios": best.aspect_ratios,
-              "class_weights": proposal.class_weights}  # fmt: skip
-    lists = {key: f"[{joined(value, ',')}]" for key, value in values.items()}
-    changes = {"profile": "own", "dataset": dataset, "input_size": proposal.input_size, **lists}
-    words = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
-    return shlex.join(["dvc", "exp", "run", *words, "workbench"])
-
-
-def write(proposal: Proposal, folder: Path) -> None:
-    """Proposal, all candidates and the picture."""
-    best = proposal.chosen
-    summary = {
-        "attach": best.attach,
-        "anchors": best.anchors,
-        "aspect_ratios": best.aspect_ratios,
-        "class_weights": dict(zip(proposal.classes, proposal.class_weights, strict=True)),
-        "reasons": proposal.reasons,
-    }
-    with replaced_folder(folder) as partial:
-        (partial / "proposal.json").write_text(json.dumps(summary, indent=1) + "\n")
-        candidate_table(proposal.candidates).to_csv(partial / "candidates.csv", index=False)
-        picture = draw(best, proposal.boxes, proposal.sizes, proposal.input_size)
-        picture.savefig(partial / "adaptation.png", dpi=100, metadata={"Software": None})
+from pipelines.system.errors import run_cli
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
-    parser.add_argument("--input-size", type=int, default=REFERENCE_SIZE, metavar="S",
+    parser.add_argument("--input-size", type=int, default=512, metavar="S",
                         help="side of the square network input, pixels (%(default)s)")  # fmt: skip
     arguments = parser.parse_args()
-    proposal = adapt(arguments.dataset, arguments.input_size)
-    name = prepared_folder(arguments.dataset, arguments.input_size).name
-    write(proposal, RESULTS / "adapt" / name)
-    print(candidate_table(proposal.candidates[:SHOWN]).to_markdown(index=False))
-    print(*(f"- {reason}" for reason in proposal.reasons), sep="\n")
-    weights = ", ".join(
-        f"{name} {weight:g}"
-        for name, weight in zip(proposal.classes, proposal.class_weights, strict=True)
-    )
-    print(f"- class weights: {weights}")
-    print(f"\n{training_command(arguments.dataset, proposal)}")
+
+    from pipelines.data.registry import require_data_set
+
+    require_data_set(arguments.dataset)
+
+    from pipelines.own_data.adaptation import propose
+
+    propose(arguments.dataset, arguments.input_size)
 
 
 if __name__ == "__main__":

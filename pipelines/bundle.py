@@ -15,7 +15,7 @@ import argparse
 import re
 from pathlib import Path
 
-from pipelines.errors import UserError, run_cli
+from pipelines.system.errors import UserError, run_cli
 
 
 def main() -> None:
@@ -47,37 +47,17 @@ def main() -> None:
     if arguments.wheels and not re.fullmatch(r"3\.\d+", arguments.wheels):
         raise UserError(f"--wheels must be a Python version such as 3.12, not {arguments.wheels}")
     if arguments.take:
-        _take(arguments.take)
+        from pipelines.cluster.bundle.taking import take_home
+
+        take_home(arguments.take)
         return
     if arguments.out.suffix != ".tar":
         raise UserError(f"--out must end with .tar, not {arguments.out.name}")
-    _pack(arguments)
 
+    from pipelines.cluster.bundle.packing import Wanted, pack
 
-def _pack(arguments: argparse.Namespace) -> None:
-    from pipelines.cluster.bundle.packing import Wanted, make_bundle
-
-    wanted = Wanted(
-        arguments.study,
-        arguments.rows,
-        arguments.seeds,
-        arguments.wheels,
-        arguments.machine,
-        arguments.pixels,
-    )
-    bundle = make_bundle(wanted, arguments.out)
-    size = arguments.out.stat().st_size / 2**20
-    print(f"{arguments.out}: {len(bundle.runs)} runs of {bundle.study}, {size:.1f} MiB")
-    print(f"there: tar xf {arguments.out.name} && {arguments.out.stem}/run.sh --help")
-
-
-def _take(homes: list[Path]) -> None:
-    from pipelines.cluster.bundle.taking import take
-
-    for home in homes:
-        names = take(home)
-        print(f"{home}: took in {len(names)} runs: {', '.join(names)}")
-    print("`dvc repro` of the study brings its tables up to date")
+    options = (arguments.rows, arguments.seeds, arguments.wheels, arguments.machine)
+    pack(Wanted(arguments.study, *options, arguments.pixels), arguments.out)
 
 
 if __name__ == "__main__":

@@ -7,85 +7,10 @@ file of one's own data set has changed since.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import shlex
-from dataclasses import replace
-from pathlib import Path
-
-from filelock import FileLock
 
 from pipelines.data.dataset_spec import Fold
-from pipelines.data.fingerprint import state_digest
-from pipelines.data.folder_swap import write_whole
-from pipelines.data.prepared import prepare
-from pipelines.data.registry import NAMES, DatasetSpec, open_dataset
-from pipelines.errors import note, run_cli
-from pipelines.inspect.shot_rules import neighbouring_shots
-from pipelines.runtime import REPOSITORY
-
-
-def prepared_folder(dataset: str, input_size: int, fold: Fold = Fold.PUBLISHED) -> Path:
-    """Where a data set lies once it is prepared; a path gets a name that its text determines."""
-    if dataset in NAMES:
-        name = dataset
-    else:
-        name = f"own-{hashlib.sha256(dataset.encode()).hexdigest()[:8]}"
-    part = "" if fold is Fold.PUBLISHED else f"-fold{fold}"
-    return REPOSITORY / "data" / f"{name}{part}-{input_size}"
-
-
-def ensure_prepared(
-    dataset: str, input_size: int, fold: Fold = Fold.PUBLISHED, *, drop_broken: bool = False
-) -> Path:
-    """The prepared folder, made now if it is not there; one process makes it, others wait.
-
-    A folder of one's own is prepared anew if a file in it was added, removed or changed, and what
-    was found in it is told first.
-
-    Args:
-        dataset: a name, or the path of a folder.
-        input_size: side of the square images, pixels.
-        fold: which of its photographs are tested.
-        drop_broken: leave out broken boxes and report them, rather than stop; of a folder of one's
-            own this is remembered.
-
-    Raises:
-        UserError: the data set is not found or broken.
-    """
-    folder = prepared_folder(dataset, input_size, fold)
-    folder.parent.mkdir(exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.wait")):
-        spec = DatasetSpec(dataset, fold=fold, drop_broken=drop_broken)
-        if dataset not in NAMES:
-            _prepare_own(spec, folder, input_size)
-        elif not (folder / "manifest.json").exists():
-            sources = open_dataset(spec)
-            for found in neighbouring_shots(sources):
-                note(f"{dataset}: {found.sentence}")
-            prepare(sources, folder, input_size)
-    return folder
-
-
-def _prepare_own(spec: DatasetSpec, folder: Path, input_size: int) -> None:
-    record = folder.with_name(f".{folder.name}.json")
-    before = json.loads(record.read_text()) if record.exists() else {}
-    dropping = spec.drop_broken or before.get("drop_broken", False)
-    dataset = spec.name
-    state = {"files": state_digest(Path(dataset).expanduser()), "drop_broken": dropping}
-    ready = (folder / "manifest.json").exists()
-    if ready and before == state:
-        return
-    if ready:
-        note(f"{dataset}: its files have changed; preparing it anew")
-    from pipelines.inspect.suspicions import summary_lines  # its statistics take a second to import
-
-    sources = open_dataset(replace(spec, drop_broken=dropping))
-    for line in summary_lines(sources, input_size):
-        note(line)
-    note(f"to look at it: python -m pipelines.inspect {shlex.quote(dataset)}")
-    prepare(sources, folder, input_size)
-    write_whole(record, json.dumps(state))
+from pipelines.system.errors import run_cli
+from pipelines.system.paths import REPOSITORY
 
 
 def main() -> None:
@@ -100,6 +25,9 @@ def main() -> None:
         help="which of five parts over whole bursts is tested (%(default)s: its own split)",
     )  # fmt: skip
     arguments = parser.parse_args()
+
+    from pipelines.own_data.preparing import ensure_prepared
+
     folder = ensure_prepared(
         arguments.dataset,
         arguments.size,

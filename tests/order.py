@@ -9,20 +9,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LONGEST = (
-    "pipelines/test_contract.py",
-    "pipelines/launch/test_survival.py",
+    "pipelines/detectors/test_contract.py",
+    "pipelines/cluster/test_survival.py",
     "baselines/tf_od/test_detector.py",
-    "pipelines/launch/test_ray.py",
-    "pipelines/launch/test_slurm.py",
-    "pipelines/health/test_rules.py",
-    "pipelines/test_train.py",
-    "pipelines/test_processes.py",
-    "pipelines/test_speed.py",
-    "pipelines/launch/test_clones.py",
-    "pipelines/test_gpu.py",
-    "pipelines/test_workbench.py",
-    "pipelines/launch/test_exchange.py",
-    "pipelines/test_steps.py",
+    "pipelines/cluster/test_ray.py",
+    "pipelines/cluster/test_slurm.py",
+    "pipelines/training/health/test_rules.py",
+    "pipelines/evaluation/test_run.py",
+    "pipelines/training/test_parallel.py",
+    "pipelines/evaluation/test_speed.py",
+    "pipelines/cluster/test_clones.py",
+    "pipelines/training/test_gpu.py",
+    "pipelines/own_data/test_workbench.py",
+    "pipelines/cluster/test_exchange.py",
+    "pipelines/training/test_step.py",
 )
 """By the time they take, about, the longest first."""
 

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.runtime import REPOSITORY
-from pipelines.spec import RunSpec
+from pipelines.runs.spec import RunSpec
+from pipelines.system.paths import REPOSITORY
 
 STAGES = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 FIELDS = {field.name for field in dataclasses.fields(RunSpec)}
 TRAININGS = ("pretrain", "train", "finetune", "rescore")
 
 CHANGE_NO_RESULT = {
-    "pipelines/adapt_picture.py",
-    "pipelines/energy.py",
-    "pipelines/errors.py",
-    "pipelines/fetch.py",
-    "pipelines/hashing.py",
-    "pipelines/health/rules.py",
+    "pipelines/own_data/proposal_picture.py",
+    "pipelines/system/energy.py",
+    "pipelines/system/errors.py",
+    "pipelines/data/published/fetch.py",
+    "pipelines/system/hashing.py",
+    "pipelines/training/health/rules.py",
     "pipelines/inspect",
 }
 """What they measure, say, draw, fetch or name is no part of a detection."""
-MAKE_DATA = {"pipelines/data", "pipelines/prepare.py"}
+MAKE_DATA = {"pipelines/data", "pipelines/data/preparing.py"}
 """The stage depends on the data set that they have made."""
 
 
@@ -39,7 +39,7 @@ def test_every_field_is_a_parameter_of_the_workbench():
 
 @pytest.mark.parametrize("stage", TRAININGS)
 def test_all_code_that_makes_a_run_is_a_dependency_of_its_stage(stage):
-    missing = uncovered(imported_by("pipelines/train.py"), STAGES[stage]["deps"])
+    missing = uncovered(imported_by("pipelines/evaluation/run.py"), STAGES[stage]["deps"])
     assert uncovered(missing, CHANGE_NO_RESULT | MAKE_DATA) == set()
 
 

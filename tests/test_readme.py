@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from pipelines.runtime import REPOSITORY
+from pipelines.system.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 TABLES = sorted((REPOSITORY / "results").glob("*/tables/*.csv"))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipelines.data.drawing import LARGEST_SIZE, SMALLEST_SIZE
-from pipelines.errors import UserError
+from pipelines.data.drawn.drawing import LARGEST_SIZE, SMALLEST_SIZE
+from pipelines.system.errors import UserError
 
 SPLIT_BLOCK = 1_000_000
 """Drawn pictures are numbered; each split starts at a multiple of this."""

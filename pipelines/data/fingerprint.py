@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.hashing import file_sha256
+from pipelines.system.hashing import file_sha256
 
 NO_DATA = (".git", ".dvc")
 """Folders that change by themselves where a data set is kept under version control."""

@@ -14,7 +14,7 @@ from pipelines.data.folds import Group, fold_split
 from pipelines.data.mosaic import mosaic
 from pipelines.data.records import Annotation, CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource, ImageSource
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 MOSAIC = 4
 """Photographs of a mosaic."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipelines.data.records import ImageRecord
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 EXIF_ORIENTATION = 0x0112
 TURNED_BY_A_QUARTER = (5, 6, 7, 8)

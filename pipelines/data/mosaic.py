@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.data.images import resize_image
 from pipelines.data.records import Annotation, Box, CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource, ImageSource
-from pipelines.errors import UserError, note
+from pipelines.system.errors import UserError, note
 
 Group = tuple[int, int, int, int]
 

@@ -20,12 +20,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipelines.data.folder_swap import replaced_folder
 from pipelines.data.images import resize_image
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
-from pipelines.errors import UserError
-from pipelines.hashing import file_sha256
+from pipelines.system.errors import UserError
+from pipelines.system.files import replaced_folder
+from pipelines.system.hashing import file_sha256
 
 MANIFEST = "manifest.json"
 FORMAT = 1

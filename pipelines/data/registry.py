@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipelines.data import aerial, scenes
 from pipelines.data.dataset_spec import (
     SPLIT_BLOCK,
     AerialSpec,
@@ -19,19 +18,28 @@ from pipelines.data.dataset_spec import (
     Fold,
     ScenesSpec,
 )
-from pipelines.data.drawing import Scene
+from pipelines.data.drawn import aerial, scenes
+from pipelines.data.drawn.drawing import Scene
 from pipelines.data.folded import folded, whole
-from pipelines.data.folders import FORMS, Report, open_folder
+from pipelines.data.formats.folders import FORMS, Report, open_folder
 from pipelines.data.mosaic import mosaic, seeded_order
-from pipelines.data.published import PUBLISHED, Counts, differences
+from pipelines.data.published.catalogue import PUBLISHED, Counts, differences
+from pipelines.data.published.fetch import fetch
 from pipelines.data.records import CocoSplit
 from pipelines.data.root import ROOT_VARIABLE, data_root
 from pipelines.data.sources import DrawnSource, ImageSource
 from pipelines.data.tiles import tiled
-from pipelines.errors import UserError, note
-from pipelines.fetch import fetch
+from pipelines.system.errors import UserError, note
 
-__all__ = ["NAMES", "AerialSpec", "DatasetSpec", "ScenesSpec", "open_dataset", "own_folder"]
+__all__ = [
+    "NAMES",
+    "AerialSpec",
+    "DatasetSpec",
+    "ScenesSpec",
+    "open_dataset",
+    "own_folder",
+    "require_data_set",
+]
 
 FOLDERS = {
     "laboro-mosaics": "laboro_tomato",
@@ -145,3 +153,13 @@ def _tiles(name: str, source: ImageSource, spec: DatasetSpec, report: Report) ->
 def _mosaic(name: str, source: ImageSource, spec: DatasetSpec, report: Report) -> ImageSource:
     order = seeded_order(len(source.split.images), spec.mosaic_seed)
     return mosaic(source, spec.tile, order, report=lambda said: report(f"{name}: {said}"))
+
+
+def require_data_set(name: str) -> None:
+    """Refuse what is neither a known name nor a folder; nothing in it is read.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if name not in NAMES:
+        own_folder(name)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.data.drawing import Scene
+from pipelines.data.drawn.drawing import Scene
 from pipelines.data.images import load_image
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.data.records import Annotation, CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
-from pipelines.errors import UserError, note
+from pipelines.system.errors import UserError, note
 
 SMALLEST_PART = 1.0
 """Cut-off parts of objects with a side of fewer pixels are not kept."""

@@ -11,10 +11,10 @@ import pandas as pd
 from safetensors.torch import save
 
 from pipelines.data.prepared import PreparedSplit, load_prepared
-from pipelines.hashing import file_sha256
-from pipelines.health import record as health_record
-from pipelines.health.measures import Health
-from pipelines.scoring import match_records, score_records
+from pipelines.evaluation.coco import match_records, score_records
+from pipelines.system.hashing import file_sha256
+from pipelines.training.health import record as health_record
+from pipelines.training.health.measures import Health
 from pipelines.training.run import Detections, Trained
 
 

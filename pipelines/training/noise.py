@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from method.detector import TrainableDetector
-from pipelines.augment import Objects
-from pipelines.detectors import build_detector
-from pipelines.spec import RunSpec
-from pipelines.steps import to_batch
+from pipelines.detectors.registry import build_detector
+from pipelines.runs.spec import RunSpec
+from pipelines.training.batches import Objects
+from pipelines.training.step import to_batch
 
 
 @dataclass(frozen=True)

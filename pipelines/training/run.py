@@ -22,29 +22,23 @@ from method.detection import Selection
 from method.detector import Detector, TrainableDetector
 from method.lapnet.detector import LapNet
 from method.ssd import SSD
-from pipelines.augment import host_matcher, make_batches
 from pipelines.data.prepared import MANIFEST, PreparedSplit, load_prepared
-from pipelines.detectors import (
+from pipelines.detectors.registry import (
     agreement,
     build_detector,
-    make_steps,
     network_cost,
     weights_fingerprint,
 )
-from pipelines.hashing import file_sha256
-from pipelines.health.network import SAMPLE, NetworkHealth, fits, spread
-from pipelines.processes import is_first, require_divisible, synchronised
-from pipelines.runtime import (
-    REPOSITORY,
-    choose_device,
-    code_state,
-    describe_machine,
-    peak_memory_mib,
-)
-from pipelines.spec import RunSpec
-from pipelines.steps import autocast, choose_arithmetic, to_batch
-from pipelines.train_tf import tensorflow_errors, train_by_tensorflow
-from pipelines.trainer import CHECKPOINT_SECONDS, Checkpoint, Progress, Validation, train
+from pipelines.runs.spec import RunSpec
+from pipelines.system.hashing import file_sha256
+from pipelines.system.machine import choose_device, code_state, describe_machine, peak_memory_mib
+from pipelines.system.paths import REPOSITORY
+from pipelines.training.batches import host_matcher, make_batches
+from pipelines.training.health.network import SAMPLE, NetworkHealth, fits, spread
+from pipelines.training.loop import CHECKPOINT_SECONDS, Checkpoint, Progress, Validation, train
+from pipelines.training.parallel import is_first, require_divisible, synchronised
+from pipelines.training.step import autocast, choose_arithmetic, make_steps, to_batch
+from pipelines.training.tensorflow import tensorflow_errors, train_by_tensorflow
 
 CALIBRATION_IMAGES = 16
 DETECTION_BATCH = 8

@@ -17,9 +17,9 @@ from baselines.detectron2 import (
     configuration,
     read_weights,
 )
-from pipelines.detectors import DETECTRON2, build_detector
-from pipelines.errors import UserError
-from pipelines.spec import DetectorName, RunSpec
+from pipelines.detectors.registry import DETECTRON2, build_detector
+from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.system.errors import UserError
 
 FASTER_RCNN_R101 = DETECTRON2[DetectorName.FASTER_RCNN_R101]
 RETINANET_R50 = DETECTRON2[DetectorName.RETINANET_R50]

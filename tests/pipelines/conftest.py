@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from pipelines.prepare import prepared_folder
-from pipelines.runtime import REPOSITORY
-from tests.pipelines.test_prepare import write_coco
+from pipelines.data.preparing import prepared_folder
+from pipelines.system.paths import REPOSITORY
+from tests.pipelines.data.test_preparing import write_coco
 
 
 @pytest.fixture(scope="session")

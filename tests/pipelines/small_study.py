@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.launch.local import DVC
-from pipelines.runtime import REPOSITORY
+from pipelines.cluster.local import DVC
+from pipelines.system.paths import REPOSITORY
 
 CODE = ("method", "baselines", "pipelines", "params.yaml", "dvc.yaml")
 SMALL = {"input_size": 64, "iterations": 40, "width": 0.25, "precision": "fp32"}

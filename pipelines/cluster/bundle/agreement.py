@@ -13,11 +13,11 @@ from torchvision.ops import box_iou
 
 from method.detection import Detections
 from method.detector import TrainableDetector
-from pipelines.augment import HostMatching, host_matcher
-from pipelines.errors import UserError
-from pipelines.spec import DetectorName, Precision, RunSpec, Switch
-from pipelines.steps import choose_arithmetic, to_batch
+from pipelines.runs.spec import DetectorName, Precision, RunSpec, Switch
+from pipelines.system.errors import UserError
+from pipelines.training.batches import HostMatching, host_matcher
 from pipelines.training.noise import Scene, build, draw
+from pipelines.training.step import choose_arithmetic, to_batch
 
 CLASSES, OBJECTS = 3, 9
 SIZE, BATCH = 256, 2

@@ -26,8 +26,8 @@ import torchvision
 
 from pipelines.cluster.bundle.agreement import COMPARABLE, Agreement, agreements
 from pipelines.cluster.bundle.contents import CHECKED, SPECS, Bundle
-from pipelines.runtime import choose_device
-from pipelines.spec import Precision, RunSpec, Switch
+from pipelines.runs.spec import Precision, RunSpec, Switch
+from pipelines.system.machine import choose_device
 
 SECONDS = 100.0
 """Of the whole check."""

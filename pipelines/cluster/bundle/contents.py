@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import UserError
-from pipelines.hashing import file_sha256
+from pipelines.system.errors import UserError
+from pipelines.system.hashing import file_sha256
 
 FORMAT = 1
 BUNDLE = "bundle.json"

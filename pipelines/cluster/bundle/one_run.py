@@ -10,9 +10,10 @@ import json
 
 from pipelines.cluster.bundle.contents import DATA, SPECS, TRAINED, WEIGHTS, Bundle
 from pipelines.cluster.bundle.unscored import keep_validation, write_unscored
-from pipelines.errors import run_cli
-from pipelines.runtime import REPOSITORY, tune_allocator
-from pipelines.spec import RunSpec
+from pipelines.runs.spec import RunSpec
+from pipelines.system.allocator import tune_allocator
+from pipelines.system.errors import run_cli
+from pipelines.system.paths import REPOSITORY
 from pipelines.training.run import FirstWeights, Training, train_and_detect
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.cluster.bundle.contents import PACKAGES, WHEELS
-from pipelines.detectors import DETECTRON2
-from pipelines.errors import UserError, note
-from pipelines.spec import RunSpec
+from pipelines.detectors.registry import DETECTRON2
+from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import UserError, note
 
 PURE = ("tqdm", "nvidia-ml-py")
 """What the training's code imports beside torch, torchvision and numpy: pure Python."""

@@ -27,24 +27,22 @@ from pipelines.cluster.bundle.contents import (
     write_sums,
 )
 from pipelines.cluster.bundle.packages import compiled_packages, pack_packages, pack_wheels
-from pipelines.cluster.bundle.photographs import (
-    pack_photographs,
-    unpack_photographs,
-)
+from pipelines.cluster.bundle.photographs import pack_photographs, unpack_photographs
 from pipelines.cluster.bundle.pixels import pack_pixels
+from pipelines.cluster.launch import parents
 from pipelines.data.dataset_spec import Fold
 from pipelines.data.mosaic import photographs
 from pipelines.data.prepared import MANIFEST, load_prepared
+from pipelines.data.preparing import ensure_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.detectors import SSDS, ssd_config, weights_fingerprint
-from pipelines.errors import UserError, note
-from pipelines.hashing import CODE
-from pipelines.launch.study import parents
-from pipelines.plan import read_parameters, split_name, study
-from pipelines.prepare import ensure_prepared
-from pipelines.runtime import REPOSITORY, code_state
-from pipelines.spec import DetectorName, RunSpec
+from pipelines.detectors.registry import SSDS, ssd_config, weights_fingerprint
+from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.system.errors import UserError, note
+from pipelines.system.hashing import CODE
+from pipelines.system.machine import code_state
+from pipelines.system.paths import REPOSITORY
 
 PIXEL_SHARE = 0.42
 """Of the bytes of pixels, what photographs take when packed without loss, about."""
@@ -115,6 +113,14 @@ def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
 def _stays_here(spec: RunSpec) -> bool:
     """Whether TensorFlow trains it, or it is only scored."""
     return spec.detector is DetectorName.SSD_MOBILENET_V2_TF or not spec.iterations
+
+
+def pack(wanted: Wanted, out: Path) -> None:
+    """Make a bundle, and say what to do with it; arguments and errors as of `make_bundle`."""
+    bundle = make_bundle(wanted, out)
+    size = out.stat().st_size / 2**20
+    print(f"{out}: {len(bundle.runs)} runs of {bundle.study}, {size:.1f} MiB")
+    print(f"there: tar xf {out.name} && {out.stem}/run.sh --help")
 
 
 def make_bundle(wanted: Wanted, out: Path) -> Bundle:

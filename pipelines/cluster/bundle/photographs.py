@@ -17,8 +17,8 @@ from pipelines.data.mosaic import MosaicSource, photographs
 from pipelines.data.prepared import write_pixels
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource, ImageSource
-from pipelines.errors import UserError
-from pipelines.hashing import file_sha256
+from pipelines.system.errors import UserError
+from pipelines.system.hashing import file_sha256
 
 
 def pack_photographs(source: ImageSource, recipe: Path, folder: Path) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from pipelines.errors import UserError
-from pipelines.hashing import file_sha256
+from pipelines.system.errors import UserError
+from pipelines.system.hashing import file_sha256
 
 SUFFIX = ".webp"
 QUALITY = 90

@@ -9,23 +9,25 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.cluster.bundle.contents import BUNDLE, TRAINED, Bundle, verify_sums
 from pipelines.cluster.bundle.unscored import read_unscored
+from pipelines.cluster.launch import pipeline_file
+from pipelines.cluster.local import DVC, Launcher
 from pipelines.data.prepared import MANIFEST, load_prepared
-from pipelines.detectors import weights_fingerprint
-from pipelines.errors import UserError, note
+from pipelines.data.preparing import ensure_prepared
+from pipelines.detectors.registry import weights_fingerprint
 from pipelines.evaluation.run_folder import validation_figures, write_run_folder
-from pipelines.hashing import CODE, code_hash
-from pipelines.health.record import tell
-from pipelines.launch.local import DVC, Launcher
-from pipelines.launch.study import pipeline_file
-from pipelines.plan import RESULTS, read_parameters, stage_names, study
-from pipelines.prepare import ensure_prepared
-from pipelines.runtime import REPOSITORY, code_state
-from pipelines.spec import RunSpec
+from pipelines.runs.parameters import read_parameters, stage_names, study
+from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import UserError, note
+from pipelines.system.hashing import CODE, code_hash
+from pipelines.system.machine import code_state
+from pipelines.system.paths import REPOSITORY, RESULTS
+from pipelines.training.health.record import tell
 from pipelines.training.run import Detections, Trained
 
 
@@ -37,6 +39,14 @@ class Arrived:
     trained: Trained
     validations: dict[int, Detections]
     data_folder: Path
+
+
+def take_home(homes: Sequence[Path]) -> None:
+    """Take in what came home, file by file, and say what it was; errors as of `take`."""
+    for home in homes:
+        names = take(home)
+        print(f"{home}: took in {len(names)} runs: {', '.join(names)}")
+    print("`dvc repro` of the study brings its tables up to date")
 
 
 def take(home: Path) -> list[str]:

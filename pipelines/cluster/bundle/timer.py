@@ -13,14 +13,14 @@ from collections.abc import Callable
 
 import torch
 
-from pipelines.augment import HostMatching, host_matcher, near
 from pipelines.cluster.bundle.agreement import CLASSES, OBJECTS
-from pipelines.detectors import make_steps
-from pipelines.errors import run_cli
-from pipelines.runtime import choose_device, peak_memory_mib, tune_allocator
-from pipelines.spec import RunSpec
-from pipelines.steps import choose_arithmetic, to_batch
+from pipelines.runs.spec import RunSpec
+from pipelines.system.allocator import tune_allocator
+from pipelines.system.errors import run_cli
+from pipelines.system.machine import choose_device, peak_memory_mib
+from pipelines.training.batches import HostMatching, host_matcher, near
 from pipelines.training.noise import build, draw
+from pipelines.training.step import choose_arithmetic, make_steps, to_batch
 
 WARMING_STEPS = 5
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from pipelines.cluster.bundle.contents import UNSCORED, verify_sums, write_sums
-from pipelines.errors import UserError
-from pipelines.health.network import Fit, NetworkHealth, Spread
+from pipelines.system.errors import UserError
+from pipelines.training.health.network import Fit, NetworkHealth, Spread
 from pipelines.training.run import Detections, Trained
 
 STATE = "weights.pt"

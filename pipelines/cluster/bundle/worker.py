@@ -41,9 +41,10 @@ from pipelines.cluster.bundle.contents import (
 )
 from pipelines.cluster.bundle.photographs import unpack_photographs
 from pipelines.cluster.bundle.pixels import unpack_pixels
-from pipelines.errors import UserError, note, run_cli
-from pipelines.runtime import REPOSITORY, tune_allocator
-from pipelines.spec import RunSpec
+from pipelines.runs.spec import RunSpec
+from pipelines.system.allocator import tune_allocator
+from pipelines.system.errors import UserError, note, run_cli
+from pipelines.system.paths import REPOSITORY
 
 POLL_SECONDS = 0.5
 ENDING_SECONDS = 20.0

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from baselines.tf_od import detector as module
 from baselines.tf_od.config import Training
 from baselines.tf_od.detector import PYTHON, ROOT, Process, TensorFlowDetector, TensorFlowError
-from pipelines.detectors import build_detector
-from pipelines.errors import UserError
-from pipelines.spec import DetectorName, Precision, RunSpec
-from pipelines.train_tf import tensorflow_errors
+from pipelines.detectors.registry import build_detector
+from pipelines.runs.spec import DetectorName, Precision, RunSpec
+from pipelines.system.errors import UserError
+from pipelines.training.tensorflow import tensorflow_errors
 
 slow = pytest.mark.slow
 needs_tensorflow = pytest.mark.skipif(

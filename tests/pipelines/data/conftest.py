@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.coco import CocoSplit, read_coco
+from pipelines.data.formats.coco import CocoSplit, read_coco
 from pipelines.data.sources import FolderSource
-from tests.pipelines.data.dota_files import DIFFICULT, HEAD, OVER_THE_EDGE, ROTATED, UPRIGHT, Dota
-from tests.pipelines.data.voc_devkit import PARTS, Devkit, object_xml
+from tests.pipelines.data.formats.dota_files import (
+    DIFFICULT,
+    HEAD,
+    OVER_THE_EDGE,
+    ROTATED,
+    UPRIGHT,
+    Dota,
+)
+from tests.pipelines.data.formats.voc_devkit import PARTS, Devkit, object_xml
 
 CONTENT: dict[str, Any] = {
     "images": [

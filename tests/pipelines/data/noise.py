@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 
 @dataclass

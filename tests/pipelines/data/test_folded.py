@@ -10,12 +10,12 @@ from PIL import Image
 from pipelines.data.bursts import neighbours
 from pipelines.data.dataset_spec import DatasetSpec, Fold
 from pipelines.data.folded import folded, joined, whole
-from pipelines.data.folders import open_folder
+from pipelines.data.formats.folders import open_folder
 from pipelines.data.mosaic import MosaicSource, photographs
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import open_dataset
-from pipelines.errors import UserError
-from pipelines.inspect.shot_rules import neighbouring_shots
+from pipelines.own_data.inspection.shot_rules import neighbouring_shots
+from pipelines.system.errors import UserError
 
 SPLITS = {"train": range(40), "test": range(40, 50)}
 FOLDS = list(Fold)[1:]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.data.coco import read_coco
+from pipelines.data.formats.coco import read_coco
 from pipelines.data.images import load_image, resize_image
 from pipelines.data.records import ImageRecord
 from pipelines.data.root import data_root
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 LABORO = data_root() / "laboro_tomato"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.data.mosaic import mosaic, seeded_order
 from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRecord
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 
 @dataclass

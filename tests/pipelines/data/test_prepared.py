@@ -14,7 +14,7 @@ from pipelines.data.mosaic import mosaic
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 from tests.pipelines.data.noise import Noise, everything_in
 
 

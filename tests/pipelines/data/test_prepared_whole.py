@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipelines.data.prepared import load_prepared, prepare
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 from tests.pipelines.data.noise import Noise, everything_in
 
 
@@ -115,9 +115,9 @@ SLOW_PREPARATION = """
     import signal, sys, time
     from pathlib import Path
     from pipelines.data.prepared import prepare
-    from pipelines.data.scenes import CLASSES, draw_scene
+    from pipelines.data.drawn.scenes import CLASSES, draw_scene
     from pipelines.data.sources import DrawnSource
-    from pipelines.errors import run_cli
+    from pipelines.system.errors import run_cli
 
     # A shell that starts the tests in the background has its children ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,7 +11,7 @@ from PIL import Image
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import AerialSpec, DatasetSpec, ScenesSpec, open_dataset
 from pipelines.data.root import DEFAULT_ROOT, data_root
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 from tests.pipelines.data.opened import file_names, ignore, sizes
 
 # ---- names and places

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRecord
 from pipelines.data.tiles import Tile, tiled
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 from tests.pipelines.data.opened import ignore
 
 

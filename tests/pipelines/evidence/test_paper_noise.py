@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipelines.evidence.paper_noise import Figure, could_tell, noise_of, z_score
-from pipelines.runtime import REPOSITORY
+from pipelines.system.paths import REPOSITORY
 
 PAPER = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())["scale_aware_ssd"]
 NOISE = noise_of(PAPER["table8"])

@@ -9,7 +9,7 @@ from method.detection import Detections
 from method.ssd import SSD
 from pipelines.cluster.bundle import agreement
 from pipelines.cluster.bundle.agreement import compare, shared
-from pipelines.spec import DetectorName, Precision, RunSpec
+from pipelines.runs.spec import DetectorName, Precision, RunSpec
 from tests.pipelines.simulated_gpu import CPU, GPU, simulated_gpu
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cluster.bundle.contents import HOME_BYTES, write_sums
-from pipelines.launch.local import DVC
+from pipelines.cluster.local import DVC
 from tests.pipelines.cluster.bundle.plain_python import plain_python
 from tests.pipelines.small_study import environment, make_small_study, processes_in, run_in
 
@@ -91,7 +91,10 @@ def test_what_comes_home_is_what_training_here_leaves(study, home, tmp_path):
     usual = tmp_path / "usual"
     for name in RUNS:
         specification = f"results/quick/specs/{name}.json"
-        run_in(study, [sys.executable, "-m", "pipelines.train", specification, str(usual / name)])
+        run_in(
+            study,
+            [sys.executable, "-m", "pipelines.train", specification, str(usual / name)],
+        )
     taken = run_in(study, [*BUNDLE, "--take", str(home)])
     assert all(name in taken for name in RUNS)
     for name in RUNS:

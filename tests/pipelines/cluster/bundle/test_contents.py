@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from pipelines.cluster.bundle.contents import Bundle, PackedRun, verify_sums, write_sums
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 BUNDLE = Bundle(
     "quick",

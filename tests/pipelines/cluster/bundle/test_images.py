@@ -6,10 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.cluster.bundle.photographs import (
-    pack_photographs,
-    unpack_photographs,
-)
+from pipelines.cluster.bundle.photographs import pack_photographs, unpack_photographs
 from pipelines.cluster.bundle.pixels import pack_pixels, unpack_pixels
 from pipelines.data.mosaic import mosaic
 from pipelines.data.mosaic import photographs as photographs_in
@@ -17,8 +14,8 @@ from pipelines.data.prepared import prepare
 from pipelines.data.records import Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.data.sources import FolderSource
-from pipelines.errors import UserError
-from pipelines.hashing import file_sha256
+from pipelines.system.errors import UserError
+from pipelines.system.hashing import file_sha256
 
 SIZE = 32
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.cluster.bundle.packages import compiled_packages
 from pipelines.cluster.bundle.packing import Wanted, chosen_runs
-from pipelines.errors import UserError
+from pipelines.system.errors import UserError
 
 
 def test_every_row_s_first_seed_comes_before_any_row_s_second():

@@ -1,0 +1,1 @@
+"""Published data sets: what they are, and how they are got."""

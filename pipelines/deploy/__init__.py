@@ -1,0 +1,1 @@
+"""Trained detectors outside this project: exported, and put to use."""

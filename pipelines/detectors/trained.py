@@ -1,0 +1,86 @@
+"""A trained run, opened for use: its detector with its weights, and the names of its classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from method.detector import Detector
+from pipelines.data.prepared import load_prepared
+from pipelines.data.preparing import prepared_folder
+from pipelines.data.records import Category
+from pipelines.detectors.registry import build_detector
+from pipelines.runs.folder import WEIGHTS
+from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import UserError, note
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a run folder holds of a detector."""
+
+    name: str
+    spec: RunSpec
+    detector: Detector
+    """On the CPU, set for inference, in channels-last order."""
+    categories: tuple[Category, ...]
+    """Of label 1, 2, …"""
+
+
+def open_run(folder: Path) -> TrainedRun:
+    """The detector that a run trained.
+
+    Raises:
+        UserError: the folder is no run folder, or its weights do not fit its specification.
+    """
+    record = _read_record(folder / "run.json")
+    spec = RunSpec.parse(record["specification"], str(folder / "run.json"))
+    categories = _categories(record, spec)
+    blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8)
+    detector = build_detector(replace(spec, init="none"), len(categories), blank)
+    load_weights(detector, folder)
+    detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainedRun(folder.resolve().name, spec, detector, categories)
+
+
+def load_weights(detector: Detector, folder: Path) -> None:
+    """Give a detector the weights of a run folder.
+
+    Raises:
+        UserError: they are not there, or of another detector.
+    """
+    try:
+        detector.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise UserError(
+            f"{folder / WEIGHTS}: cannot be loaded, train the run again: {error}"
+        ) from None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    advice = "give the folder of a trained run, such as results/quick/trained/sampler-basic-s0"
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {advice}") from None
+    if not isinstance(record, dict) or not {"specification", "data"} <= record.keys():
+        raise UserError(f"{path}: is no record of a run; {advice}")
+    return record
+
+
+def _categories(record: dict[str, Any], spec: RunSpec) -> tuple[Category, ...]:
+    """The data set's own ids where it lies prepared, else the recorded names numbered from 1."""
+    names = tuple(record["data"]["splits"]["train"]["boxes_per_class"])
+    folder = prepared_folder(spec.dataset, spec.input_size, spec.fold)
+    if (folder / "manifest.json").exists():
+        categories = load_prepared(folder, "test").coco.categories
+        if tuple(category.name for category in categories) == names:
+            return categories
+    note(f"{spec.dataset} is not prepared here; its classes are numbered 1 to {len(names)}")
+    return tuple(Category(number, name) for number, name in enumerate(names, start=1))

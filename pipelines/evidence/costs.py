@@ -1,0 +1,67 @@
+"""What a study cost, row by row, and what one more seed of each row would cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.evidence.study import Study
+
+TOGETHER = "together"
+MEBIBYTE = 1 / 1024
+
+
+def costs(study: Study) -> pd.DataFrame:
+    """Time, speed, memory and energy of the trainings of each row, and their sum.
+
+    Energy is that of the processor and the GPU where they can be read; a row without it has none.
+    """
+    runs = pd.DataFrame([_run(study, run) for _, run in study.ledger.iterrows()])
+    rows = [_row(str(name), own) for name, own in runs.groupby("row", sort=False)]
+    together = {
+        "row": TOGETHER,
+        "runs": str(len(runs)),
+        "hours": f"{runs['seconds'].sum() / 3600:.1f}",
+        "images": f"{runs['images'].sum():,}",
+        "one more seed, minutes": f"{runs.groupby('row')['seconds'].mean().sum() / 60:.0f}",
+        "energy, Wh": _watt_hours(runs["joules"]),
+    }
+    return pd.DataFrame([*rows, together]).fillna("")
+
+
+def _run(study: Study, run: pd.Series[Any]) -> dict[str, Any]:
+    record = json.loads(Path(study.folder / "runs" / run["run"] / "run.json").read_text())
+    cost, machine = record["cost"], record["machine"]
+    processes = machine.get("processes", 1)
+    return {
+        "row": run["row"],
+        "device": f"{machine['device']}, threads: {machine['threads']}"
+        + (f", processes: {processes}" if processes > 1 else ""),
+        "seconds": cost["training_seconds"],
+        "images": cost["training_images"],
+        "images_a_second": cost["images_a_second"],
+        "memory": cost["peak_memory_mib"] * MEBIBYTE,
+        "joules": cost.get("joules", float("nan")),
+    }
+
+
+def _row(name: str, runs: pd.DataFrame) -> dict[str, str]:
+    minutes = runs["seconds"].mean() / 60
+    return {
+        "row": name,
+        "runs": str(len(runs)),
+        "device": "; ".join(sorted(set(runs["device"]))),
+        "hours": f"{runs['seconds'].sum() / 3600:.2f}",
+        "images": f"{runs['images'].sum():,}",
+        "images/s": f"{runs['images_a_second'].mean():.1f}",
+        "peak memory, GiB": f"{runs['memory'].max():.1f}",
+        "one more seed, minutes": f"{minutes:.1f}",
+        "energy, Wh": _watt_hours(runs["joules"]),
+    }
+
+
+def _watt_hours(joules: pd.Series[float]) -> str:
+    return f"{joules.sum() / 3600:.1f}" if joules.notna().all() else ""

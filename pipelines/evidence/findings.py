@@ -1,0 +1,146 @@
+"""What the SSD paper's text claims beside its tables, as small results of their own (§3.2, §5.3).
+
+How soon each sampler converges, how its minibatch develops, and whether the A-score goes with AP.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import pearsonr, spearmanr
+
+from pipelines.evaluation.bootstrap import average_seeds
+from pipelines.evidence.study import Study, mean_a_score
+
+SAMPLERS = {"basic (3:1)": "sampler-basic", "dns": "sampler-dns", "1:1": "sampler-one-to-one"}
+PAPER_EPOCHS = {"basic (3:1)": "150-250", "dns": "40-50", "1:1": ""}
+"""Epochs to convergence (§5.3)."""
+WITHIN = 1.0
+"""Points of AP from the final value that count as converged."""
+
+
+def histories(study: Study, row: str) -> list[pd.DataFrame]:
+    """The training history of every run of a row."""
+    return [
+        pd.read_csv(study.folder / "runs" / name / "history.csv") for name in study.runs(row)["run"]
+    ]
+
+
+def converged_at(steps: Sequence[float], values: Sequence[float]) -> float:
+    """First of `steps` from which on all `values` stay within `WITHIN` of the last one."""
+    outside = np.flatnonzero(np.abs(np.asarray(values) - values[-1]) > WITHIN)
+    return steps[outside[-1] + 1] if len(outside) else steps[0]
+
+
+def convergence(study: Study) -> pd.DataFrame:
+    """Iterations and epochs after which validation AP stays near its final value, by sampler."""
+    rows = []
+    for label, row in SAMPLERS.items():
+        curves = [validation_curve(history) for history in histories(study, row)]
+        reached = [
+            converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
+            for curve in curves
+            if len(curve)
+        ]
+        final = [float(curve["validation_AP"].iloc[-1]) for curve in curves if len(curve)]
+        epochs = list(epochs_to_converge(study, row).values())
+        rows.append({
+            "sampler": label,
+            "epochs, paper": PAPER_EPOCHS[label],
+            "epochs": average_seeds(epochs) if epochs else "no run",
+            "iterations": average_seeds(reached) if reached else "no run",
+            "final validation AP": average_seeds(final) if final else "no run",
+            "n": len(reached),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def balance(study: Study, parts: Sequence[float] = (0.05, 0.25, 0.5, 1.0)) -> pd.DataFrame:
+    """Length of the minibatch and negatives to one positive, by sampler and time.
+
+    Args:
+        study: the profile's study.
+        parts: ends of the stretches of training that are averaged over, as shares of it.
+    """
+    rows = []
+    for label, row in SAMPLERS.items():
+        logs = [history.dropna(subset=["positives"]) for history in histories(study, row)]
+        if not logs:
+            continue
+        mean = pd.concat(logs).groupby("step")[["positives", "negatives"]].mean()
+        last, start = mean.index.max(), 0.0
+        cells: dict[str, Any] = {"sampler": label}
+        for part in parts:
+            own = mean[(mean.index > start * last) & (mean.index <= part * last)].mean()
+            span = f"{start:.0%}-{part:.0%}"
+            cells[f"length, {span}"] = f"{own.sum():.0f}"
+            cells[f"ratio, {span}"] = f"{own['negatives'] / own['positives']:.2f}"
+            start = part
+        rows.append({**cells, "n": len(logs)})
+    return pd.DataFrame(rows)
+
+
+def anchor_scores(study: Study, anchors: Sequence[str]) -> pd.DataFrame:
+    """A-score of each anchor row that is trained, and its figures, means over the seeds.
+
+    The seeds of a row share its anchors, so that they are one point and not several.
+    """
+    rows = []
+    for row in anchors:
+        runs, spec = study.runs(row), study.row_spec(row)
+        if spec and len(runs):
+            figures = runs[["AP", "AP50"]].mean()
+            rows.append({"A-score": mean_a_score(spec), **figures})
+    return pd.DataFrame(rows)
+
+
+def correlation(score: Sequence[float], ap: Sequence[float]) -> dict[str, str]:
+    """Pearson's r with its 95 % interval (Fisher's z) and Spearman's rank correlation."""
+    if len(score) < 4 or len(set(score)) < 2:
+        return {"Pearson's r [95 %]": "too few", "Spearman's ρ": "too few"}
+    pearson = pearsonr(score, ap)
+    interval = pearson.confidence_interval(0.95)
+    span = f"[{interval.low:+.2f}, {interval.high:+.2f}]"
+    return {
+        "Pearson's r [95 %]": f"{pearson.statistic:+.2f} {span}",
+        "Spearman's ρ": f"{spearmanr(score, ap).statistic:+.2f}",
+    }
+
+
+def anchor_correlation(paper: Mapping[str, Any], study: Study) -> pd.DataFrame:
+    """Does a higher A-score go with a higher AP? The paper's six sets, and ours."""
+    printed = list(paper["table5"]["rows"].values())
+    own = anchor_scores(study, [row["row"] for row in printed])
+    rows = []
+    for metric in ("AP", "AP50"):
+        theirs = correlation([r["a_score"] for r in printed], [r[metric] for r in printed])
+        rows.append({"metric": metric, "values": "paper's", **theirs, "n": len(printed)})
+        if len(own):
+            ours = correlation(own["A-score"].tolist(), own[metric].tolist())
+            rows.append({"metric": metric, "values": "ours", **ours, "n": len(own)})
+    return pd.DataFrame(rows)
+
+
+def validation_curve(history: pd.DataFrame) -> pd.DataFrame:
+    """The logged steps at which validation AP was measured; none in a run without validation."""
+    measured = history.reindex(columns=history.columns.union(["validation_AP"]))
+    return measured.dropna(subset=["validation_AP"])
+
+
+def epochs_to_converge(study: Study, row: str) -> dict[int, float]:
+    """Seed to epochs, for every run of a row with a validation curve."""
+    reached = {}
+    runs = study.runs(row)
+    for run, seed in zip(runs["run"], runs["seed"], strict=True):
+        curve = validation_curve(pd.read_csv(study.folder / "runs" / run / "history.csv"))
+        if len(curve):
+            record = json.loads((study.folder / "runs" / run / "run.json").read_text())
+            batch = record["specification"]["batch_size"]
+            images = record["data"]["splits"]["train"]["images"]
+            steps = converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
+            reached[int(seed)] = steps * batch / images
+    return reached

@@ -1,0 +1,108 @@
+"""The ledger: one row for each finished run, every figure computed anew from its match records."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.evaluation.coco import score_records
+from pipelines.evaluation.voc import Definition, voc_map
+from pipelines.runs.folder import RECORD_FILES, is_run_of
+from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.spec import Optimiser, RunSpec
+from pipelines.system.errors import UserError, note
+from pipelines.system.hashing import file_sha256
+from pipelines.system.paths import RESULTS
+from pipelines.training.parallel import ALONE
+
+
+def ledger_row(folder: Path) -> dict[str, Any]:
+    """One run as one flat row; every metric computed anew from the match records.
+
+    Raises:
+        UserError: a file is not what the run wrote.
+    """
+    record = json.loads((folder / "run.json").read_text())
+    for name in RECORD_FILES[1:]:
+        if file_sha256(folder / name) != record["files_sha256"][name]:
+            raise UserError(f"{folder}/{name}: was changed after the run; train it again")
+    spec = RunSpec.parse(record["specification"], str(folder / "run.json"))
+    if spec.hash != record["specification_hash"]:
+        raise UserError(f"{folder}/run.json: the specification was changed after the run")
+    matches = pd.read_csv(folder / "matches.csv.gz")
+    score = score_records(matches)
+    return {
+        "run": record["name"],
+        "row": split_name(record["name"])[0],
+        **{name: _flat(value) for name, value in record["specification"].items()},
+        "optimiser": Optimiser.SGD if spec.detector in ALONE else spec.optimiser,
+        **score.figures,
+        **{definition.value: voc_map(matches, definition) for definition in Definition},
+        **{f"AP_{name}": value for name, value in score.class_ap.items()},
+        **record["cost"],
+        "device": record["machine"]["device"],
+        "agreement": record.get("agreement"),  # the oldest runs do not say
+        "code_hash": record["code"]["code_hash"],
+        "record_sha256": file_sha256(folder / "run.json"),
+    }
+
+
+def write_ledger(rows: Iterable[dict[str, Any]], path: Path) -> None:
+    """The rows of `ledger_row` as CSV."""
+    pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
+
+
+def _flat(value: Any) -> Any:
+    return (
+        "/".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
+        if isinstance(value, list)
+        else value
+    )
+
+
+def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str]:
+    """Bring `runs` up to date with what is trained; the names of the runs that are there.
+
+    A run comes from `trained`, where training leaves it, else it stays as it is in `runs`. Either
+    counts only if it was made from the study's specification.
+    """
+    fresh = runs.with_name(".runs.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for name, spec in study.items():
+        for source in (trained / name, runs / name):
+            if is_run_of(source, spec):
+                (fresh / name).mkdir()
+                for file in RECORD_FILES:
+                    shutil.copyfile(source / file, fresh / name / file)
+                break
+    shutil.rmtree(runs, ignore_errors=True)
+    fresh.rename(runs)
+    return [name for name in study if (runs / name).is_dir()]
+
+
+def make_ledger(profile: str) -> None:
+    """Take in the finished runs of a study, and write `ledger.csv`.
+
+    Copies the records of every run of the study into its `runs` folder: all but the weights, which
+    DVC keeps.
+
+    Raises:
+        UserError: no run is trained yet, or a file is not what its run wrote.
+    """
+    wanted = study(read_parameters(), profile)
+    folder = RESULTS / profile
+    names = take_in(wanted, folder / "trained", folder / "runs")
+    rows = [ledger_row(folder / "runs" / name) for name in names]
+    if not rows:
+        raise UserError(f"no run of {profile} is trained yet: run `dvc repro` first")
+    write_ledger(rows, folder / "ledger.csv")
+    missing = [name for name in wanted if name not in names]
+    print(f"{len(rows)} runs in {profile}/ledger.csv")
+    if missing:
+        note(f"{len(missing)} runs are not trained yet: {', '.join(missing)}")

@@ -1,0 +1,168 @@
+"""The page: every part of the report put together and set in its template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pipelines.evidence.claims.main_findings import MainFinding, answer_findings
+from pipelines.evidence.claims.statements import read_claims
+from pipelines.evidence.conditions import SSD_IMAGES
+from pipelines.evidence.figures.figure3 import BUILT_IN
+from pipelines.evidence.report.embed import file_uri
+from pipelines.evidence.report.gallery import Gallery, study_gallery
+from pipelines.evidence.report.health import health_section
+from pipelines.evidence.report.plots import (
+    learning_curves,
+    precision_recall,
+    speed_against_accuracy,
+    trained_detectors,
+)
+from pipelines.evidence.report.runs import (
+    costs_by_device,
+    describe_seconds,
+    run_entries,
+    stage_command,
+)
+from pipelines.evidence.report.tables import label_rows, read_tables
+from pipelines.evidence.report.verdicts import Share, Verdicts, read_verdicts
+from pipelines.evidence.study import Study
+
+TEMPLATES = Path(__file__).parent / "templates"
+SIZES = {
+    "figure1": "Sizes of the objects and of the anchors, beside TomatOD's (Figure 1)",
+    "figure4": "Boxes of each class, beside TomatOD's (Figure 4)",
+}
+MECHANISMS = {
+    "figure2": "Where the heads attach, and what they see there (Figure 2)",
+    "balance": "What is in the minibatch, by sampler (§3.3)",
+    "lapnet_figure3": "Overlap for each object (LapNet, Figure 3)",
+    "lapnet_figure5": "Anchors that are ambiguous (LapNet, Figure 5)",
+    "lapnet_figure6": "Learned weights of the losses (LapNet, Figure 6)",
+}
+
+
+@dataclass(frozen=True)
+class StoredFigure:
+    """A figure of the figures stage."""
+
+    name: str
+    title: str
+    picture: str
+    """Data URI."""
+
+
+def build_page(
+    study: Study, parameters: Mapping[str, Any], papers: Mapping[str, Any], photographs: bool
+) -> str:
+    """The whole page as HTML that refers to nothing but the run folders beside it.
+
+    Args:
+        study: what is trained.
+        parameters: params.yaml.
+        papers: papers.yaml.
+        photographs: show test images that are not drawn here; the page is then meant for
+            `results/PROFILE/gallery/`.
+    """
+    chosen = trained_detectors(study, papers)
+    shown = photographs or study.spec.dataset in BUILT_IN
+    gallery = study_gallery(study, chosen) if shown and chosen else None
+    return render(study, parameters, papers, gallery, "../" if photographs else "")
+
+
+def render(
+    study: Study,
+    parameters: Mapping[str, Any],
+    papers: Mapping[str, Any],
+    gallery: Gallery | None,
+    base: str = "",
+) -> str:
+    """The page with this gallery, or with a line that says why there is none.
+
+    `base` leads from the page's folder to the profile's.
+    """
+    entries = run_entries(study, parameters)
+    chosen = trained_detectors(study, papers)
+    folders = [study.folder / "figures", *([study.folder / "gallery"] if gallery else [])]
+    by_row: dict[str, list[str]] = {}
+    for entry in entries.values():
+        by_row.setdefault(entry.row, []).append(entry.name)
+    return (
+        _environment(study.profile)
+        .get_template("page.html")
+        .render(
+            profile=study.profile,
+            base=base,
+            spec=study.spec,
+            built_in=study.spec.dataset in BUILT_IN,
+            planned=len(study.specs),
+            share_of_images=study.spec.images_seen / SSD_IMAGES,
+            entries=entries,
+            runs_by_row=by_row,
+            costs=costs_by_device(list(entries.values())),
+            verdicts=_verdicts(study, papers),
+            findings=_findings(study, papers),
+            tables=read_tables(study.folder / "tables", papers, entries),
+            numbered=(study.folder / "tables" / "deviations.csv").exists(),
+            curves=learning_curves(study, papers),
+            precision=precision_recall(study, chosen),
+            health=health_section(study, chosen),
+            notice=study.notice,
+            speed=speed_against_accuracy(study, label_rows("table3", papers)),
+            sizes=_stored(folders, SIZES),
+            mechanisms=_stored(folders, MECHANISMS),
+            gallery=gallery,
+        )
+    )
+
+
+def _verdicts(study: Study, papers: Mapping[str, Any]) -> Verdicts | None:
+    path = study.folder / "claims.csv"
+    return read_verdicts(path, read_claims(papers)) if path.exists() else None
+
+
+def _findings(study: Study, papers: Mapping[str, Any]) -> list[MainFinding]:
+    path = study.folder / "claims.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return answer_findings(papers, table, study.runs_by_row)
+
+
+def _stored(folders: Sequence[Path], titles: Mapping[str, str]) -> list[StoredFigure]:
+    """The figures that are there, as SVG where they have it."""
+    found = []
+    for name, title in titles.items():
+        places = [folder / f"{name}.{kind}" for kind in ("svg", "png") for folder in folders]
+        if path := next((place for place in places if place.exists()), None):
+            found.append(StoredFigure(name, title, file_uri(path)))
+    return found
+
+
+def _environment(profile: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["remake"] = lambda stage: stage_command(profile, stage)
+    environment.globals["share_of"] = lambda verdict: Share(verdict, 1)
+    environment.filters["duration"] = describe_seconds
+    environment.filters["grouped"] = lambda number: f"{number:,.0f}".replace(",", "\u202f")
+    environment.filters["ticks"] = _ticks_to_code
+    environment.filters["slug"] = lambda text: re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return environment
+
+
+def _ticks_to_code(text: str) -> Markup:
+    """Markdown's `code` as HTML's."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -1,0 +1,254 @@
+"""Everything that follows from runs and timings, built anew and compared byte for byte."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, read_rounds, summarise
+from pipelines.evidence.claims.ledger import answer_all, write_claims
+from pipelines.evidence.conditions import Paper
+from pipelines.evidence.figures import figure1
+from pipelines.evidence.figures.draw import SIZES, plot_data, plot_runs, write_plots
+from pipelines.evidence.figures.style import styled
+from pipelines.evidence.ledger import ledger_row, write_ledger
+from pipelines.evidence.study import Study
+from pipelines.evidence.tables import write_tables
+from pipelines.evidence.verify.records import read_record
+from pipelines.system.errors import UserError
+from pipelines.system.paths import REPOSITORY
+
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, csv.Error, UserError)
+"""What a damaged file may raise where it is read."""
+PICTURES = ("figure3.png", "lapnet_figure3.png", "lapnet_figure5.png")
+"""Figures that show images, which committed numbers do not give."""
+SHOWN = 100
+"""Characters of a differing line that a message shows."""
+
+Papers = Mapping[str, Any]
+
+
+def rebuild_ledger(runs: Path, names: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
+    """Write the ledger of these runs to `path`, from their match records.
+
+    Returns:
+        The runs that are in it, and what is wrong with the others.
+    """
+    rows, findings = {}, []
+    for name in names:
+        try:
+            rows[name] = ledger_row(runs / name)
+        except UNREADABLE as error:
+            findings.append(f"runs/{name}/matches.csv.gz: cannot be scored: {_describe(error)}")
+    write_ledger(rows.values(), path)
+    return list(rows), findings
+
+
+def compare_ledgers(committed: Path, rebuilt: Path, runs: Collection[str]) -> list[str]:
+    """Every cell that the runs do not give, and every row that is missing or surplus.
+
+    Args:
+        committed: the ledger as it is.
+        rebuilt: the ledger of the runs that are sound.
+        runs: all runs that are there.
+    """
+    if committed.is_file() and committed.read_bytes() == rebuilt.read_bytes():
+        return []
+    new = _read_ledger(rebuilt)
+    try:
+        old = _read_ledger(committed)
+    except UNREADABLE as error:
+        return [f"ledger.csv: cannot be read: {_describe(error)}"]
+    findings = [f"ledger.csv: {run}: there is no such run" for run in old if run not in runs]
+    findings += [f"ledger.csv: {run}: has no row" for run in new if run not in old]
+    findings += [
+        f"ledger.csv: {run}: {column} is {old[run].get(column)}, the run gives {value}"
+        for run, row in new.items()
+        if run in old
+        for column, value in row.items()
+        if old[run].get(column) != value
+    ]
+    if not findings and len(new) == len(runs):
+        findings = [f"ledger.csv: {compare_files(committed, rebuilt)}"]
+    return findings
+
+
+def _read_ledger(path: Path) -> dict[str, dict[str, str]]:
+    """Run to column to cell, as they are written."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [row["run"] for row in rows]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{twice[0]} has more than one row")
+    return dict(zip(names, rows, strict=True))
+
+
+def compare_timings(committed: Path) -> list[str]:
+    """Where `speed.csv` is not what the single times give."""
+    rounds, speed = committed / ROUNDS_FILE, committed / "speed.csv"
+    if not rounds.exists() and not speed.exists():
+        return []
+    try:
+        given = summarise(read_rounds(rounds))
+        there = pd.read_csv(speed, dtype=str)[given.columns].to_csv(index=False)
+    except UNREADABLE as error:
+        return [f"speed.csv, {ROUNDS_FILE}: cannot be compared: {_describe(error)}"]
+    expected = given.to_csv(index=False, float_format=DIGITS)
+    return [] if there == expected else [f"speed.csv: {compare_texts(there, expected)}"]
+
+
+def open_study(profile: str, committed: Path, place: Path) -> Study:
+    """The study of the runs and timings committed, with the ledger that lies in `place`."""
+    for name in ("runs", "speed.csv", ROUNDS_FILE):
+        if (committed / name).exists():
+            (place / name).symlink_to((committed / name).resolve())
+    return Study.open(profile, place)
+
+
+def rebuild(study: Study, committed: Path, papers: Papers) -> tuple[int, list[str]]:
+    """Build all of `BUILDS` and compare it with what is committed.
+
+    Args:
+        study: of `open_study`; its folder is where to build.
+        committed: the profile's results.
+        papers: papers.yaml.
+
+    Returns:
+        How many files were compared, and the findings.
+    """
+    findings, folders = [], []
+    for what, build in BUILDS.items():
+        try:
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                build(study, papers, committed)
+            folders.append(what)
+        except UNREADABLE as error:
+            findings.append(f"{what}: cannot be built: {_describe(error)}")
+    built = _files(study.folder)
+    drawn_elsewhere = other_versions(committed / "runs")
+    for name in built:
+        if not (committed / name).is_file():
+            findings.append(f"{name}: is missing, the runs give one")
+        elif difference := compare_files(committed / name, study.folder / name):
+            why = drawn_elsewhere if name.startswith("figures/") else ""
+            findings.append(f"{name}: {difference}{why}")
+    there = [f"{what}/{name}" for what in folders for name in _files(committed / what)]
+    surplus = [n for n in there if n not in built and Path(n).name not in PICTURES]
+    findings += [f"{name}: is surplus, nothing builds it" for name in surplus]
+    return len(built), findings
+
+
+def _files(folder: Path) -> list[str]:
+    """Files below a folder but the ledger and what is linked from elsewhere."""
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*")
+             if p.is_file() and not p.is_symlink()]  # fmt: skip
+    return sorted(name for name in names if name != "ledger.csv")
+
+
+def build_tables(study: Study, papers: Papers, committed: Path) -> None:
+    """Tables of both papers, and that of deviations."""
+    folder = study.folder / "tables"
+    folder.mkdir()
+    write_tables(folder, papers, study)
+
+
+def build_claims(study: Study, papers: Papers, committed: Path) -> None:
+    """The ledger of claims, as table, as text and as one page."""
+    write_claims(answer_all(papers, study), study, papers)
+
+
+def build_figures(study: Study, papers: Papers, committed: Path) -> None:
+    """Figures without images; Figure 1 from the committed sizes.
+
+    Raises:
+        UserError: the sizes cannot be those of the runs' training split.
+    """
+    sizes = figure1.read_counts(committed / "figures" / SIZES)
+    manifest = profile_record(study)["data"]
+    boxes = manifest["splits"]["train"]["boxes"]
+    if sizes.sum() != boxes:
+        raise UserError(f"figures/{SIZES}: {sizes.sum()} boxes, the training split has {boxes}")
+    folder = study.folder / "figures"
+    folder.mkdir()
+    with styled():
+        plots = plot_data(study.spec, sizes, manifest, papers[Paper.SSD])
+        plots |= plot_runs(study, papers[Paper.SSD])
+        write_plots(folder, plots, sizes)
+
+
+BUILDS: Mapping[str, Callable[[Study, Papers, Path], None]] = {
+    "tables": build_tables,
+    "claims": build_claims,
+    "figures": build_figures,
+}
+"""What is built; each writes into the study's folder as its stage does into the profile's."""
+
+
+def profile_record(study: Study) -> dict[str, Any]:
+    """The record of a run on the profile's own data set, at its own input size.
+
+    Raises:
+        UserError: there is none.
+    """
+    spec, ledger = study.spec, study.ledger
+    own = ledger[(ledger["dataset"] == spec.dataset) & (ledger["input_size"] == spec.input_size)]
+    if own.empty:
+        raise UserError(f"no run on {spec.dataset} at {spec.input_size}, whose data it would show")
+    return read_record(study.folder / "runs" / own["run"].iloc[0])
+
+
+def other_versions(runs: Path) -> str:
+    """What draws figures here in another version than where the runs were made; else nothing.
+
+    matplotlib, which no run needs, is held against the requirements.
+    """
+    locked = (REPOSITORY / "requirements" / "main.txt").read_text()
+    found = re.search(r"^matplotlib==([\w.]+)", locked, re.MULTILINE)
+    expected = {"matplotlib": found[1] if found else None}
+    for path in sorted(runs.glob("*/run.json")):
+        packages = json.loads(path.read_text())["machine"]["packages"]
+        expected |= {name: packages.get(name) for name in ("numpy", "pillow", "scipy")}
+    here = {name: importlib.metadata.version(name) for name in expected}
+    apart = [f"{n} {here[n]}, not {v}" for n, v in expected.items() if here[n] != v]
+    return f" (installed here: {'; '.join(apart)})" if apart else ""
+
+
+def compare_files(committed: Path, rebuilt: Path) -> str | None:
+    """How they differ; None where their bytes are equal."""
+    old, new = committed.read_bytes(), rebuilt.read_bytes()
+    if old == new:
+        return None
+    if committed.suffix == ".png":
+        return "another picture than the runs give"
+    return compare_texts(old.decode(errors="replace"), new.decode())
+
+
+def compare_texts(old: str, new: str) -> str:
+    """The first line in which two texts differ, in both versions."""
+    pairs = zip_longest(old.splitlines(), new.splitlines())
+    for number, (one, other) in enumerate(pairs, start=1):
+        if one is None:
+            return f"ends before line {number}, the runs give {str(other)[:SHOWN]!r}"
+        if other is None:
+            return f"line {number} is {one[:SHOWN]!r}, the runs give no such line"
+        if one != other:
+            place = next(i for i, (a, b) in enumerate(zip_longest(one, other)) if a != b)
+            start = max(0, place - SHOWN // 2)
+            here, there = one[start : start + SHOWN], other[start : start + SHOWN]
+            return f"line {number} is {here!r}, the runs give {there!r}"
+    return "line ends differ"
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else repr(error)

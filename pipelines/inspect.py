@@ -1,0 +1,36 @@
+"""What there is in a data set, and what looks wrong with it: `python -m pipelines.inspect DATASET`.
+
+Prints a summary and writes `results/inspect/NAME/index.html`, one page that fetches nothing. It
+shows the data set's images; git ignores it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelines.system.errors import run_cli
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
+    parser.add_argument("--input-size", type=int, default=512, metavar="S",
+                        help="side of the square network input, pixels (%(default)s)")  # fmt: skip
+    parser.add_argument("--no-pixels", action="store_true",
+                        help="do not hold images against each other")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FOLDER",
+                        help="where index.html is put (results/inspect/NAME)")  # fmt: skip
+    arguments = parser.parse_args()
+
+    from pipelines.data.registry import require_data_set
+
+    require_data_set(arguments.dataset)
+
+    from pipelines.own_data.inspection.terminal import inspect
+
+    inspect(arguments.dataset, arguments.input_size, arguments.out, pixels=not arguments.no_pixels)
+
+
+if __name__ == "__main__":
+    run_cli(main)

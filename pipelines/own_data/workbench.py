@@ -1,0 +1,32 @@
+"""The workbench: the one run at the top of params.yaml, prepared, fitted, trained and scored."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from pipelines.evaluation.coco import score_records
+from pipelines.evaluation.run import run
+from pipelines.own_data.adaptation import fill_in
+from pipelines.own_data.preparing import ensure_prepared
+from pipelines.runs.parameters import read_parameters, workbench_spec
+from pipelines.system.paths import RESULTS
+
+FOLDER = RESULTS / "workbench"
+
+
+def run_workbench() -> None:
+    """Train and score the run, and write its figures where DVC compares them.
+
+    Raises:
+        UserError: a parameter is wrong, or the data set is not found or broken.
+    """
+    spec = workbench_spec(fill_in(read_parameters()))
+    ensure_prepared(spec.dataset, spec.input_size, spec.fold)
+    run(spec, FOLDER / "run")
+    score = score_records(pd.read_csv(FOLDER / "run" / "matches.csv.gz"))
+    figures = {name: round(value, 3) for name, value in score.figures.items()}
+    defined = {name: value for name, value in figures.items() if value == value}
+    (FOLDER / "metrics.json").write_text(json.dumps(defined, indent=1) + "\n")
+    print(f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}")

@@ -1,0 +1,313 @@
+"""The specification of a run: everything that changes its result, typed, frozen, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, get_args, get_origin, get_type_hints
+
+from method.first_weights import HeadInit
+from method.lapnet.detector import Overlap
+from method.lapnet.losses import Balance, ClassificationLoss
+from method.lapnet.network import Backbone
+from method.samplers import Sampler
+from pipelines.data.dataset_spec import Fold
+from pipelines.system.errors import UserError
+
+
+class DetectorName(StrEnum):
+    """Every detector a run can train."""
+
+    SCALE_AWARE_SSD = "scale-aware-ssd"
+    """Heads on blocks 5 and 8 of MobileNet v2."""
+    SSD_MOBILENET_V2 = "ssd-mobilenet-v2"
+    """The same SSD with the original heads, on block 14 and the last."""
+    LAPNET = "lapnet"
+    """LapNet, on the backbone that the specification names."""
+    SSDLITE = "ssdlite-mobilenet-v3"
+    """torchvision's SSDLite on MobileNet v3 large."""
+    RETINANET_TORCHVISION = "retinanet-r50-torchvision"
+    """torchvision's RetinaNet on ResNet-50 with a feature pyramid."""
+    SSD_MOBILENET_V2_TF = "ssd-mobilenet-v2-tf"
+    """The TF Object Detection API's SSD on MobileNet v2."""
+    FASTER_RCNN_R50 = "faster-rcnn-r50"
+    """Detectron2's Faster R-CNN on ResNet-50 with a feature pyramid."""
+    FASTER_RCNN_R101 = "faster-rcnn-r101"
+    """The same on ResNet-101."""
+    RETINANET_R50 = "retinanet-r50"
+    """Detectron2's RetinaNet on ResNet-50 with a feature pyramid."""
+
+
+class Optimiser(StrEnum):
+    """What turns gradients into steps."""
+
+    ADAMW = "adamw"
+    """Adam with decoupled weight decay."""
+    ADAM = "adam"
+    """Adam with the decay added to the gradient (L2), as in the scale-aware SSD's released code."""
+    SGD = "sgd"
+    """With momentum 0.9 (LapNet, §4)."""
+
+
+class Precision(StrEnum):
+    """Arithmetic of the network; losses are always float32."""
+
+    BF16 = "bf16"
+    FP32 = "fp32"
+    TF32 = "tf32"
+    """float32 whose products a GPU rounds to ten bits; on a CPU the same as fp32."""
+
+
+class Schedule(StrEnum):
+    """How the learning rate falls."""
+
+    STEP = "step"
+    """A tenth at half and again at 90 % of the iterations (the scale-aware SSD's released code)."""
+    COSINE = "cosine"
+    """To zero along half a cosine."""
+    POLYNOMIAL = "polynomial"
+    """To zero as the rest of the iterations to the power of 0.9 (LapNet, §4)."""
+
+
+class Switch(StrEnum):
+    """On or off, which older YAML takes for true and false."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class Released(StrEnum):
+    """What the scale-aware SSD's released code does otherwise than its text: one switch each."""
+
+    SOFTMAX_TWICE = "softmax-twice"
+    """Cross-entropy on probabilities, so that a softmax is applied twice."""
+    MINE_OVER_BATCH = "mine-over-batch"
+    """Negatives are mined over all images of a batch together."""
+    SAMPLE_LIMIT = "sample-limit"
+    """At most 10,000 samples a batch."""
+    CORNER_CODING = "corner-coding"
+    """Boxes coded by their corner and plain ratios of sides."""
+    NO_VARIANCES = "no-variances"
+    """SSD's coding without its variances."""
+    INCLUSIVE_OVERLAP = "inclusive-overlap"
+    """A pixel is added to the overlap when anchors are matched."""
+    LATER_WINS = "later-wins"
+    """Of two objects that one anchor matches, the later in the file gets it, not the nearer."""
+    WHOLE_PIXEL_TARGETS = "whole-pixel-targets"
+    """Objects are cut to whole pixels before they are coded against their anchors."""
+    SCORE_FLOOR = "score-floor"
+    """Detections below 0.3 are dropped, at most 300 kept, one class an anchor, NMS at 0.3."""
+    WHOLE_PIXELS = "whole-pixels"
+    """Detected boxes are rounded to whole pixels."""
+
+
+class Augment(StrEnum):
+    """Changes of the training images, drawn anew each time an image is seen."""
+
+    FLIP = "flip"
+    """Mirrored left to right, every other time."""
+    CROP = "crop"
+    """A random crop that keeps some object in sight (SSD, §2.2), stretched to the input."""
+    SCALE = "scale"
+    """Enlarged or made smaller by up to two times; what is outside is cut, what lacks is grey."""
+    LIGHT = "light"
+    """Brightness, contrast and saturation by up to 30 %; hue hardly, since it is the class."""
+    TILES = "tiles"
+    """2x2 mosaics are dealt anew from all tiles of the training set in each epoch."""
+
+
+def _explained(text: str, default: Any) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training of one detector. Two runs with equal specifications are the same run."""
+
+    profile: str = _explained("which study the run belongs to", "quick")
+    dataset: str = _explained("a data set's name, or the folder of one in COCO form", "scenes")
+    fold: Fold = _explained(
+        "which of five parts over whole bursts is tested, 0 to 4; or published: its own split",
+        Fold.PUBLISHED,
+    )
+    input_size: int = _explained("side of the square network input, pixels", 256)
+    detector: DetectorName = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
+    attach: tuple[int, ...] | None = _explained(
+        "the two MobileNet v2 blocks that carry a head; the detector's own unless given", None
+    )
+    anchors: tuple[float, ...] = _explained(
+        "side of each head's square anchor, pixels of a 512x512 input", (25.0, 38.0, 58.0, 87.0)
+    )
+    aspect_ratios: tuple[float, ...] = _explained(
+        "anchors of each cell, width over height, all of the same area", (1.0,)
+    )
+    head_init: HeadInit = _explained(
+        "first weights of an SSD's heads and extra layers", HeadInit.XAVIER
+    )
+    max_detections: int = _explained("detections kept an image by the SSDs and LapNet", 100)
+    class_weights: tuple[float, ...] | None = _explained(
+        "weight of each class in the classification loss; all 1 unless given", None
+    )
+    sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
+    backbone: Backbone = _explained("LapNet's encoder", Backbone.MOBILENET_V2)
+    overlap: Overlap = _explained("which anchors LapNet gives to an object", Overlap.PONO)
+    ambiguity: Switch = _explained("whether LapNet manages ambiguity", Switch.ON)
+    balance: Balance = _explained("LapNet's weights of its losses", Balance.LEARNED)
+    classification: ClassificationLoss = _explained(
+        "LapNet's classification loss", ClassificationLoss.CROSS_ENTROPY
+    )
+    width: float = _explained("multiplier of the network's channels", 1.0)
+    init: str = _explained(
+        "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
+        "folded ImageNet weights; a run's model.safetensors (all but the heads, unless iterations "
+        "is 0); or a checkpoint of TensorFlow's (its .index)",
+        "none",
+    )
+    released: tuple[Released, ...] = _explained(
+        "what to do as the released code does, not as the paper says", ()
+    )
+    augment: tuple[Augment, ...] = _explained("changes of the training images", ())
+    iterations: int = _explained(
+        "training steps; 0 scores the weights that init names as they are", 600
+    )
+    batch_size: int = _explained("images a step", 8)
+    optimiser: Optimiser = _explained("what turns gradients into steps", Optimiser.ADAMW)
+    learning_rate: float = _explained("the learning rate at its height", 1e-3)
+    weights_learning_rate: float | None = _explained(
+        "that of LapNet's learned weights; the network's own unless given", None
+    )
+    weight_decay: float = _explained("weight decay, decoupled unless the optimiser is adam", 1e-3)
+    warmup: int = _explained("steps over which the learning rate rises", 20)
+    schedule: Schedule = _explained("how the learning rate falls", Schedule.COSINE)
+    precision: Precision = _explained("arithmetic of the network", Precision.BF16)
+    compile: Switch = _explained(
+        "whether torch.compile fuses the network's operations, on a GPU into CUDA graphs; on a CPU "
+        "it is slower",
+        Switch.OFF,
+    )
+    threads: int = _explained(
+        "CPU threads, on which the last bits of a result depend; 0 for one a core", 0
+    )
+    seed: int = _explained("fixes the first weights and the order of the images", 0)
+    validate_every: int = _explained("steps between validations; 0 for none", 0)
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "batch_size", "learning_rate", "width", "max_detections"):
+            _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
+        for name in (
+            "seed", "iterations", "weight_decay", "warmup", "validate_every", "threads",
+        ):  # fmt: skip
+            _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
+        scored = self.iterations > 0 or self.init.endswith(".safetensors")
+        _require(scored, "iterations", "may be 0 only if init is a run's weights", self.iterations)
+        step = 32 if self.detector is DetectorName.LAPNET else 64
+        _require(
+            self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
+        )
+        _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)
+        rate = self.weights_learning_rate
+        _require(rate is None or rate > 0, "weights_learning_rate", "must be above 0", rate)
+        _require(len(self.aspect_ratios) > 0, "aspect_ratios", "must name one or more", "none")
+        for name in ("anchors", "aspect_ratios", "class_weights"):
+            values = getattr(self, name) or ()
+            _require(all(v > 0 for v in values), name, "must be above 0", values)
+        if self.attach is not None:
+            ordered = len(self.attach) == 2 and 0 < self.attach[0] < self.attach[1] <= 17
+            _require(ordered, "attach", "must be two blocks of 1 to 17 in order", self.attach)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that two specifications share only if they are equal.
+
+        Made of what differs from the defaults, so that a new field, whose default is to do as
+        before, leaves the runs that are there what they are.
+        """
+        text = json.dumps(self.changes(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def images_seen(self) -> int:
+        """Images over the whole training, repeats counted."""
+        return self.iterations * self.batch_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in `run.json`."""
+        return dataclasses.asdict(self)
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the defaults, as plain values."""
+        return {
+            f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default
+        }
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str) -> RunSpec:
+        """Read a specification.
+
+        Args:
+            values: field to value; anchors and class weights may be written `25/38/58/87`.
+            where: file and place, for the message.
+
+        Raises:
+            UserError: an unknown field, or a value that is none of the right ones.
+        """
+        hints = get_type_hints(cls)
+        unknown = sorted(set(values) - set(hints))
+        if unknown:
+            known = ", ".join(f.name for f in fields(cls))
+            raise UserError(f"{where}: no parameter {unknown[0]!r}; there are {known}")
+        try:
+            return cls(**{k: _convert(v, hints[k], k) for k, v in values.items()})
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from None
+
+
+def explain_fields() -> str:
+    """Every field of a specification: its name, its default, the values it takes, what it means."""
+    hints = get_type_hints(RunSpec)
+    lines = []
+    for own in fields(RunSpec):
+        values = [str(v) for k in (hints[own.name], *get_args(hints[own.name]))
+                  if isinstance(k, type) and issubclass(k, StrEnum) for v in k]  # fmt: skip
+        choice = f"\n    one of {', '.join(values)}" if values else ""
+        lines.append(f"{own.name}: {own.default}\n    {own.metadata['help']}{choice}")
+    return "\n".join(lines)
+
+
+def _require(holds: bool, name: str, rule: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} {rule}, not {value}")
+
+
+def _convert(value: Any, kind: Any, name: str) -> Any:
+    """`value` as `kind`, one of the types that stand in `RunSpec`."""
+    options = get_args(kind)
+    if type(None) in options:
+        return None if value in (None, "none") else _convert(value, options[0], name)
+    if get_origin(kind) is tuple:
+        if isinstance(value, str):
+            value = [part for part in value.split("/") if part]
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name} must be a list, such as [1, 4, 3.7], not {value!r}")
+        return tuple(_convert(item, options[0], name) for item in value)
+    if kind is Switch and isinstance(value, bool):
+        return Switch.ON if value else Switch.OFF
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if str(value) not in list(kind):
+            raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}")
+        return kind(str(value))
+    if kind is str:
+        return str(value)
+    try:
+        number = kind(value)
+        if not math.isfinite(number) or (kind is int and number != float(value)):
+            raise ValueError
+    except (TypeError, ValueError):
+        noun = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} must be {noun}, not {value!r}") from None
+    return number

@@ -1,0 +1,44 @@
+"""A run's departures from its paper are those of its conditions, and none in the paper's own."""
+
+from dataclasses import replace
+
+from method.first_weights import HeadInit
+from method.lapnet.network import Backbone
+from pipelines.evidence.conditions import CONDITIONS, Paper, departures
+from pipelines.runs.spec import Augment, DetectorName, Optimiser, Precision, RunSpec, Schedule
+
+
+def test_the_ssd_s_departures_are_what_differs_and_no_more():
+    paper = RunSpec(
+        dataset="tomatod", input_size=512, init="torchvision", learning_rate=1e-4,
+        schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
+        optimiser=Optimiser.ADAM, head_init=HeadInit.RELEASED,
+    )  # fmt: skip
+    assert departures(paper, Paper.SSD) == []
+    assert departures(replace(paper, optimiser=Optimiser.ADAMW), Paper.SSD) == ["S5 optimiser"]
+    assert departures(RunSpec(), Paper.SSD) == [
+        "S1 data", "S2 input size", "S4 first weights", "S5 optimiser", "S6 images seen",
+        "S7 precision", "S8 first weights of the heads",
+    ]  # fmt: skip
+    rival = replace(paper, detector=DetectorName.RETINANET_R50, head_init=HeadInit.XAVIER)
+    assert departures(rival, Paper.SSD) == []
+
+
+def test_lapnet_s_departures_are_what_differs_and_no_more():
+    paper = RunSpec(
+        dataset="voc", input_size=512, detector=DetectorName.LAPNET, backbone=Backbone.DARKNET53,
+        init="zoo", optimiser=Optimiser.SGD, learning_rate=0.005, schedule=Schedule.POLYNOMIAL,
+        augment=(Augment.SCALE, Augment.FLIP), batch_size=28, iterations=120_000,
+        precision=Precision.FP32,
+    )  # fmt: skip
+    assert departures(paper, Paper.LAPNET) == []
+    every = [condition.label for condition in CONDITIONS[Paper.LAPNET]]
+    assert departures(RunSpec(), Paper.LAPNET) == every
+
+
+def test_what_a_run_does_is_said_in_words():
+    spec = RunSpec(iterations=120, batch_size=4, weights_learning_rate=0.05)
+    said = {c.name: str(c.here(spec)) for c in CONDITIONS[Paper.LAPNET]}
+    assert said["images seen"] == "480"
+    assert said["optimiser"] == "adamw, 0.001, cosine, batch 4, learned weights 0.05"
+    assert said["augmentation"] == "none"

@@ -1,0 +1,51 @@
+"""The page of deviations counts what the runs of a study do, and gives the effects measured."""
+
+import pytest
+import yaml
+
+from pipelines.evidence.conditions import CONDITIONS, Paper
+from pipelines.evidence.deviations import deviations
+from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.system.paths import REPOSITORY
+from tests.pipelines.evidence.test_study import study  # noqa: F401  (a fixture)
+
+PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+
+
+@pytest.fixture
+def page(study):  # noqa: F811
+    study.specs.clear()
+    specs = {
+        "a-s0": RunSpec(dataset="tomatod", input_size=512),
+        "b-s0": RunSpec(dataset="scenes", input_size=512),
+        "c-s0": RunSpec(dataset="scenes", input_size=512, learning_rate=0.012),
+        "d-s0": RunSpec(detector=DetectorName.LAPNET, input_size=512),
+        "e-s0": RunSpec(detector=DetectorName.SSDLITE, dataset="aerial"),
+    }
+    study.specs.update(specs)
+    released = {"none": {"row": "plain"}, "crooked": {"row": "dns"}, "bent": {"row": "absent"}}
+    ssd = {"released": {"reference": "plain", "rows": released}}
+    page = deviations(study, {**PAPERS, Paper.SSD: ssd})
+    return page.set_index("number")
+
+
+def test_a_condition_counts_the_runs_of_its_own_paper_that_depart(page):
+    assert page.loc["S1", "here"] == "scenes (runs: 2)"
+    assert page.loc["S5", "here"] == (
+        "adamw, 0.001, cosine, batch 8 (runs: 2); adamw, 0.012, cosine, batch 8 (runs: 1)"
+    )
+    assert page.loc["L1", "runs"] == "1"
+    assert not {"S2", "S3", "L2"} & set(page.index), "nothing departs there"
+
+
+def test_what_the_released_code_does_has_its_measured_effect(page):
+    assert page.loc["R1", "here"] == "crooked (row dns alone)"
+    assert "[" in page.loc["R1", "effect on AP [95 %]"]
+    assert "R2" not in page.index, "no run of it"
+
+
+def test_no_number_stands_twice(page):
+    assert page.index.is_unique
+    numbers = [c.number for paper in Paper for c in CONDITIONS[paper]]
+    assert len(set(numbers)) == len(numbers)
+    assert set(PAPERS["choices"]) <= set(page.index)

@@ -1,0 +1,89 @@
+"""The text's claims from made-up histories, worked out by hand."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipelines.evidence.findings import (
+    anchor_scores,
+    balance,
+    converged_at,
+    convergence,
+    correlation,
+)
+from pipelines.evidence.study import Study
+from pipelines.runs.spec import RunSpec
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([5, 19.5, 25, 20.5, 20], 40),  # 25 is outside: only from step 40 on it stays
+        ([20, 20, 20, 20, 20], 10),
+        ([1, 2, 3, 4, 20], 50),
+        ([19, 21, 20, 20, 20], 10),  # exactly one point away counts as within
+    ],
+)
+def test_convergence_is_the_step_from_which_all_stay_within_a_point(values, expected):
+    assert converged_at([10, 20, 30, 40, 50], values) == expected
+
+
+@pytest.fixture
+def study(tmp_path):
+    folder = tmp_path / "runs" / "sampler-dns-s0"
+    folder.mkdir(parents=True)
+    steps = pd.DataFrame(
+        {
+            "step": [10, 20, 30, 40],
+            "positives": [100.0, 100.0, 100.0, 100.0],
+            "negatives": [900.0, 300.0, 100.0, 50.0],
+        }
+    )
+    validated = pd.DataFrame({"step": [20, 40], "validation_AP": [8.0, 10.0]})
+    pd.concat([steps, validated]).to_csv(folder / "history.csv", index=False)
+    record = {
+        "data": {"splits": {"train": {"images": 80}}},
+        "specification": {"batch_size": 8},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    ledger = pd.DataFrame([{"run": "sampler-dns-s0", "row": "sampler-dns", "seed": 0}])
+    return Study("quick", {}, {"sampler-dns-s0": RunSpec()}, ledger, tmp_path)
+
+
+def test_epochs_follow_from_the_size_of_the_training_set(study):
+    table = convergence(study).set_index("sampler")
+    # 80 images in batches of 8: ten steps an epoch.
+    assert (table.loc["dns", "iterations"], table.loc["dns", "epochs"]) == ("40.0", "4.0")
+    assert table.loc["basic (3:1)", "iterations"] == "no run"
+
+
+def test_the_minibatch_is_averaged_over_each_stretch(study):
+    dns = balance(study, parts=(0.5, 1.0)).set_index("sampler").loc["dns"]
+    # steps 10 and 20: 100 positives, 600 negatives; steps 30 and 40: 100 and 75
+    assert (dns["length, 0%-50%"], dns["ratio, 0%-50%"]) == ("700", "6.00")
+    assert dns["ratio, 50%-100%"] == "0.75"
+
+
+def test_correlation_of_a_line_and_of_too_few():
+    row = correlation([1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 41.0])
+    assert row["Pearson's r [95 %]"].startswith("+1.00 [")
+    assert row["Spearman's ρ"] == "+1.00"
+    assert correlation([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["Spearman's ρ"] == "too few"
+
+
+def test_the_paper_s_own_table_5_shows_no_reliable_correlation():
+    # A-score against AP50 of Table 5: the interval of six points holds zero.
+    text = correlation([1.9, 2.3, 1.9, 1.9, 2.2, 2.1], [74, 79, 79, 79, 75, 78])
+    low, high = text["Pearson's r [95 %]"].split("[")[1].strip("]").split(",")
+    assert float(low) < 0 < float(high)
+
+
+def test_the_seeds_of_an_anchor_set_are_one_point(tmp_path):
+    sets = {"a": (20.0, 41, 81, 164), "b": (25.0, 38, 58, 87), "c": (30.0, 45, 60, 80)}
+    specs = {f"{name}-s0": RunSpec(input_size=512, anchors=sides) for name, sides in sets.items()}
+    runs = [("a", 0, 10, 30), ("a", 1, 14, 40), ("b", 0, 9, 31)]
+    ledger = pd.DataFrame(runs, columns=["row", "seed", "AP", "AP50"])
+    found = anchor_scores(Study("quick", {}, specs, ledger, tmp_path), list(sets))
+    assert found[["AP", "AP50"]].to_numpy().tolist() == [[12, 35], [9, 31]]
+    assert found["A-score"].round(1).tolist() == [1.9, 2.3]  # as the paper's Table 5 has them

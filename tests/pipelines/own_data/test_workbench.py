@@ -1,0 +1,116 @@
+"""`dvc exp run`, as its user calls it, in a copy of the project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.system.paths import REPOSITORY
+from tests.pipelines.cluster.toy import commit, git
+from tests.pipelines.data.test_preparing import write_coco
+
+METRICS = "results/workbench/metrics.json"
+SMALL = {"input_size": "128", "iterations": "2", "batch_size": "2"}
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """What git has or would take of the project, without its results, in a repository anew."""
+    folder = tmp_path_factory.mktemp("workbench") / "project"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    for name in filter(None, done.stdout.split("\0")):
+        if (REPOSITORY / name).is_file() and (name == METRICS or not name.startswith("results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, folder / name)
+    git(folder, "init", "-q")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def project(copied):
+    """The copy, without the changes that the last test named."""
+    git(copied, "checkout", "params.yaml")
+    return copied
+
+
+def exp_run(project, **changes):
+    """Ends of `dvc exp run -S KEY=VALUE ... workbench`: its exit code, and all that it said."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    named = [f"-S{name}={value}" for name, value in changes.items()]
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "run", *named, "workbench"],
+        cwd=project,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.slow
+def test_named_changes_are_those_of_the_run(project):
+    changes = {"sampler": "1:1", "class_weights": "[1,4,3.7]", "detector": "scale-aware-ssd"}
+    code, said = exp_run(project, **SMALL, **changes)
+    assert code == 0, said
+    record = json.loads((project / "results/workbench/run/run.json").read_text())
+    wanted = {"sampler": "1:1", "class_weights": [1, 4, 3.7], "input_size": 128, "iterations": 2}
+    assert wanted.items() <= record["specification"].items()
+    figures = json.loads((project / METRICS).read_text())
+    assert figures.keys() >= {"AP", "AP50", "AR100"}
+    assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
+
+
+@pytest.mark.slow
+def test_a_change_of_what_the_profile_leaves_open_is_a_run_of_its_own(project):
+    for warmup in (1, 2):
+        code, said = exp_run(project, **SMALL, warmup=warmup)
+        assert code == 0, said
+        assert "AP50" in said
+        record = json.loads((project / "results/workbench/run/run.json").read_text())
+        assert record["specification"]["warmup"] == warmup
+
+
+@pytest.mark.slow
+def test_a_corrected_label_is_trained_on_and_an_untouched_folder_is_not_again(project, tmp_path):
+    write_coco(tmp_path / "own")
+    command = {"profile": "own", "dataset": str(tmp_path / "own"), "init": "none", **SMALL}
+
+    def trained():
+        code, said = exp_run(project, **command)
+        assert code == 0, said
+        return "AP50" in said, json.loads((project / "results/workbench/run/run.json").read_text())
+
+    first, before = trained()
+    again, record = trained()
+    assert (first, again) == (True, False)
+    assert record == before
+    file = tmp_path / "own" / "annotations" / "train.json"
+    file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
+    corrected, after = trained()
+    assert corrected
+    assert after["data"]["splits"]["test"] == before["data"]["splits"]["test"]
+    assert after["data"]["splits"]["train"] != before["data"]["splits"]["train"]
+    assert trained() == (False, after)
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_not_there_is_said(project):
+    code, said = exp_run(project, profile="own", dataset="../no-such/folder")
+    assert code != 0
+    assert "error: ../no-such/folder: no such data set folder; correct the path" in said
+
+
+@pytest.mark.slow
+def test_a_refused_change_leaves_the_last_figures(project):
+    before = (project / METRICS).read_bytes()
+    code, said = exp_run(project, sampler="hardest")
+    assert code != 0
+    assert "error: params.yaml: sampler must be one of basic, 1:1, dns, not 'hardest'" in said
+    assert (project / METRICS).read_bytes() == before

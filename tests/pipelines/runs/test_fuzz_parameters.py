@@ -1,0 +1,67 @@
+"""Malformed params.yaml: a UserError or a right specification, and never a name that leaves."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+
+from pipelines.runs.parameters import read_parameters, study, workbench_spec
+from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import UserError
+from pipelines.system.paths import PARAMETERS
+from tests.pipelines.fuzzing import altered, cases, spliced
+
+TEXT = PARAMETERS.read_text(encoding="utf-8")
+GOOD: dict[str, Any] = yaml.safe_load(TEXT)
+
+
+def check(path: Path) -> None:
+    """All that is done with params.yaml before a run begins: right, or refused in one line."""
+    with contextlib.suppress(UserError):
+        parameters = read_parameters(path)
+        for profile in ("quick", "reference", "paper-voc"):
+            for name, spec in study(parameters, profile).items():
+                assert isinstance(spec, RunSpec)
+                assert "/" not in name, "a run's name is a folder's"
+                assert not name.startswith(".")
+        assert isinstance(workbench_spec(parameters), RunSpec)
+
+
+@cases(300)
+@given(tree=altered(GOOD))
+def test_a_tree_with_altered_nodes(tree, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    check(path)
+
+
+@cases(300)
+@given(content=spliced(TEXT))
+def test_text_with_bytes_put_in_and_taken_out(content, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    check(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "must be a mapping"),
+        ("profiles: 3", "profiles must be a mapping"),
+        ("rows: {../up: {}}", "'../up' is no name"),
+        ("profiles: {quick: {runs: {train: lapnet-s0}}}", "train must be a list of runs"),
+        ("profiles: {quick: {runs: {train: [lapnet-zero]}}}", "'lapnet-zero' is no ROW-sSEED"),
+        ("profiles: {quick: {runs: {a: [x-s0], b: [x-s0]}}}", "x-s0 stands there twice"),
+        ("a: !!python/object/apply:os.system [true]", "cannot be read"),
+        ("a: &a [*a]\nprofiles: *a", "must be a mapping"),
+        ("a: " + "[" * 3000, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_named(text, message, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_parameters(path)

@@ -1,0 +1,96 @@
+"""The order of the house: a file in pipelines/ is a command, folders import one way alone."""
+
+import re
+
+import pytest
+import yaml
+
+from tests.imports import ROOT, imported, modules, reached
+
+ORDER = (
+    {"system"},
+    {"data"},
+    {"runs"},
+    {"detectors"},
+    {"training"},
+    {"evaluation"},
+    {"evidence"},
+    {"own_data", "deploy", "cluster"},
+)
+"""Folders of pipelines/, from the bottom; each imports only from those before its own set."""
+LAYER = {folder: layer for layer, folders in enumerate(ORDER) for folder in folders}
+PIPELINES = [name for name in modules() if name.startswith("pipelines.")]
+COMMANDS = [name for name in PIPELINES if modules()[name].parent == ROOT / "pipelines"]
+LONGEST_FILE, LONGEST_COMMAND, LONGEST_FUNCTION = 300, 80, 60
+
+
+def folder(module):
+    """The folder of pipelines/ that a module lies in; None for a command and all else."""
+    inside = module.startswith("pipelines.") and module not in COMMANDS
+    return module.split(".")[1] if inside else None
+
+
+def test_every_folder_has_its_place():
+    assert {folder(name) for name in PIPELINES} - {None} == LAYER.keys()
+    assert len(COMMANDS) > 15
+
+
+def test_no_folder_imports_from_one_above_it_or_beside_it():
+    arrows = [
+        f"{name} imports {target}"
+        for name in PIPELINES
+        if (own := folder(name))
+        for target in imported(name)
+        if (other := folder(target)) and other != own and LAYER[other] >= LAYER[own]
+    ]
+    assert arrows == []
+
+
+def test_no_command_is_imported():
+    assert [(n, t) for n in modules() for t in imported(n) if t in COMMANDS] == []
+
+
+def test_method_and_baselines_know_nothing_of_pipelines():
+    arrows = [
+        (name, target)
+        for name in modules()
+        if not name.startswith("pipelines")
+        for target in imported(name)
+        if target.startswith("pipelines")
+    ]
+    assert arrows == []
+    assert not [n for n in modules() if n.startswith("method")
+                for t in imported(n) if t.startswith("baselines")]  # fmt: skip
+
+
+def test_there_is_no_circle():
+    circles = [name for name in modules() if name in reached(name)]
+    assert circles == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_parses_its_arguments_and_calls_what_does_the_work(name):
+    text = modules()[name].read_text(encoding="utf-8")
+    assert f"python -m {name}" in text
+    assert "run_cli(main)" in text
+    assert len(text.splitlines()) <= LONGEST_COMMAND
+
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_all_code_that_it_runs(stage):
+    if STAGES[stage].get("always_changed"):
+        return
+    (command,) = re.findall(r"python -m (pipelines\.\w+)", STAGES[stage]["cmd"])
+    needed = {modules()[name].relative_to(ROOT) for name in {command, *reached(command)}}
+    declared = [str(one) for one in STAGES[stage]["deps"]]
+    missing = [
+        str(path)
+        for path in sorted(needed)
+        if path.name != "__init__.py"
+        and not any(path.as_posix() == one or path.as_posix().startswith(f"{one}/")
+                    for one in declared)
+    ]  # fmt: skip
+    assert missing == []
