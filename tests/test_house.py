@@ -1,9 +1,6 @@
 """The order of the house: a file in pipelines/ is a command, folders import one way alone."""
 
-import re
-
 import pytest
-import yaml
 
 from tests.imports import ROOT, imported, modules, reached
 
@@ -74,23 +71,3 @@ def test_a_command_parses_its_arguments_and_calls_what_does_the_work(name):
     assert f"python -m {name}" in text
     assert "run_cli(main)" in text
     assert len(text.splitlines()) <= LONGEST_COMMAND
-
-
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_all_code_that_it_runs(stage):
-    if STAGES[stage].get("always_changed"):
-        return
-    (command,) = re.findall(r"python -m (pipelines\.\w+)", STAGES[stage]["cmd"])
-    needed = {modules()[name].relative_to(ROOT) for name in {command, *reached(command)}}
-    declared = [str(one) for one in STAGES[stage]["deps"]]
-    missing = [
-        str(path)
-        for path in sorted(needed)
-        if path.name != "__init__.py"
-        and not any(path.as_posix() == one or path.as_posix().startswith(f"{one}/")
-                    for one in declared)
-    ]  # fmt: skip
-    assert missing == []

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.data.preparing import prepared_folder
 from pipelines.system.paths import REPOSITORY
-from tests.pipelines.data.test_preparing import write_coco
+from tests.pipelines.own_coco import write_coco
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,9 @@ from pipelines.system.errors import UserError
 def launched(monkeypatch):
     """Calls of `launch`, which does nothing."""
     calls = []
-    monkeypatch.setattr(program, "launch", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(
+        "pipelines.cluster.launch.launch", lambda *arguments: calls.append(arguments)
+    )
     return calls
 
 

@@ -23,7 +23,7 @@ from pipelines.evaluation.bootstrap import (
     widened_difference,
 )
 from pipelines.evaluation.coco import match_records, score_records
-from tests.pipelines.evaluation.test_coco import pycocotools_figures, random_case
+from tests.pipelines.random_cases import pycocotools_figures, random_case
 
 
 def repeated(dataset, detections, times):

@@ -1,60 +1,11 @@
 """Match records against pycocotools' own twelve figures, and against values worked out by hand."""
 
-import contextlib
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from pipelines.evaluation.coco import FIGURES, RECORD_COLUMNS, match_records, score_records
-
-
-def random_case(seed):
-    rng = np.random.default_rng(seed)
-    annotations: list[dict[str, object]] = []
-    detections: list[dict[str, object]] = []
-    for image in range(1, 9):
-        for _ in range(rng.integers(0, 9)):
-            side = rng.choice([20.0, 60.0, 150.0])
-            box = [*rng.uniform(0, 350, 2), side, side * rng.uniform(0.7, 1.4)]
-            crowd = int(rng.random() < 0.1)
-            category = int(rng.integers(1, 4))
-            annotations.append(
-                {
-                    "id": len(annotations) + 1, "image_id": image, "category_id": category,
-                    "bbox": box, "area": box[2] * box[3], "iscrowd": crowd,
-                }
-            )  # fmt: skip
-            for _ in range(rng.integers(0, 4)):
-                shift = rng.normal(0, side / 8, 4)
-                near = [float(v) for v in np.maximum(np.add(box, shift), 1)]
-                guess = category if rng.random() < 0.8 else int(rng.integers(1, 4))
-                score = round(float(rng.random()), 2)
-                detections.append(
-                    {"image_id": image, "category_id": guess, "bbox": near, "score": score}
-                )
-    dataset = {
-        "info": {},
-        "images": [{"id": i, "width": 512, "height": 512} for i in range(1, 9)],
-        "categories": [{"id": i, "name": f"class {i}"} for i in range(1, 4)],
-        "annotations": annotations,
-    }
-    return dataset, detections
-
-
-def pycocotools_figures(dataset, detections):
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = dataset
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(detections), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return evaluation.stats
+from tests.pipelines.random_cases import pycocotools_figures, random_case
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -7,13 +7,12 @@ from pipelines.evidence.conditions import CONDITIONS, Paper
 from pipelines.evidence.deviations import deviations
 from pipelines.runs.spec import DetectorName, RunSpec
 from pipelines.system.paths import REPOSITORY
-from tests.pipelines.evidence.test_study import study  # noqa: F401  (a fixture)
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
 
 
 @pytest.fixture
-def page(study):  # noqa: F811
+def page(study):
     study.specs.clear()
     specs = {
         "a-s0": RunSpec(dataset="tomatod", input_size=512),

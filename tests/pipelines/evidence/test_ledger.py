@@ -12,7 +12,7 @@ from pipelines.runs.folder import RECORD_FILES
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.hashing import file_sha256
-from tests.pipelines.evaluation.test_coco import random_case
+from tests.pipelines.random_cases import random_case
 
 
 def write_run(folder, spec, mark="", hash_=None):

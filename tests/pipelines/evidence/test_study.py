@@ -1,27 +1,21 @@
 """A table's cells come from the runs of its rows and from nothing else."""
 
-from contextlib import redirect_stdout
 from dataclasses import replace
 
-import pandas as pd
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from pipelines.data.dataset_spec import Fold
-from pipelines.evaluation.coco import match_records
 from pipelines.evaluation.voc import Definition, voc_ap
 from pipelines.evidence.conditions import Paper
 from pipelines.evidence.study import (
     COULD_TELL,
     POOLED,
-    Study,
     class_columns,
     mean_a_score,
     trained_table,
 )
 from pipelines.runs.spec import RunSpec
-from tests.pipelines.evaluation.test_coco import random_case
+from tests.pipelines.random_cases import pycocotools_figures, random_case
 
 PAPER = {
     "factor": "sampler",
@@ -32,24 +26,6 @@ PAPER = {
         "1:1": {"row": "absent", "AP": 34, "AP50": 79},
     },
 }
-
-
-@pytest.fixture
-def study(tmp_path):
-    runs = {
-        "plain-s0": (20.0, 50.0), "plain-s1": (22.0, 52.0),
-        "dns-s0": (30.0, 70.0), "dns-s1": (34.0, 71.0),
-        "dns-more-s0": (99.0, 99.0),
-    }  # fmt: skip
-    rows = []
-    for i, (name, (ap, ap50)) in enumerate(runs.items()):
-        row, _, seed = name.rpartition("-s")
-        rows.append({"run": name, "row": row, "seed": int(seed), "AP": ap, "AP50": ap50})
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        records = match_records(*random_case(i))
-        records.to_csv(tmp_path / "runs" / name / "matches.csv.gz", index=False)
-    specs = {name: RunSpec(seed=int(name[-1])) for name in runs}
-    return Study("quick", {"profile": "quick"}, specs, pd.DataFrame(rows), tmp_path)
 
 
 def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
@@ -78,23 +54,10 @@ def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(stu
         ],
     }  # fmt: skip
     found = found + [{**d, "image_id": d["image_id"] + shift} for d in more_found]
-    assert table.loc["dns", POOLED] == f"{coco_ap(both, found):.1f}"
+    assert table.loc["dns", POOLED] == f"{100 * pycocotools_figures(both, found)[0]:.1f}"
     assert table.loc["basic", POOLED] == ""
     assert table.loc["basic", "ΔAP [95 %]"] == "reference"
     assert "photographs tested (each part against one part)" in str(table.loc["dns", "ΔAP [95 %]"])
-
-
-def coco_ap(truth, found):
-    """pycocotools' AP in percent."""
-    with redirect_stdout(None):
-        coco = COCO()
-        coco.dataset = truth
-        coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(found), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return 100 * evaluation.stats[0]
 
 
 def test_differences_are_to_the_reference_row(study):

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.system.paths import REPOSITORY
 from tests.pipelines.cluster.toy import commit, git
-from tests.pipelines.data.test_preparing import write_coco
+from tests.pipelines.own_coco import write_coco
 
 METRICS = "results/workbench/metrics.json"
 SMALL = {"input_size": "128", "iterations": "2", "batch_size": "2"}

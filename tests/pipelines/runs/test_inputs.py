@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from pipelines import inputs as program
+from pipelines.runs import inputs as reading
 from pipelines.runs.inputs import inputs
 from pipelines.runs.parameters import read_parameters
 from pipelines.system.errors import run_cli
@@ -71,8 +72,8 @@ def call(code):
 
 def test_a_folder_that_is_not_there_is_one_line_and_code_2(tmp_path, monkeypatch, capsys):
     (tmp_path / "params.yaml").write_text("profile: own\ndataset: ../no-such/folder\n")
-    monkeypatch.setattr(program, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(program, "WRITTEN", tmp_path / "inputs.json")
+    monkeypatch.setattr(reading, "PARAMETERS", tmp_path / "params.yaml")
+    monkeypatch.setattr(reading, "WRITTEN", tmp_path / "inputs.json")
     monkeypatch.setattr(sys, "argv", ["inputs"])
     with pytest.raises(SystemExit) as stop:
         run_cli(program.main)

@@ -19,7 +19,7 @@ from pipelines.training.batches import host_matcher, make_batches
 from pipelines.training.loop import Checkpoint
 from pipelines.training.step import to_batch
 from tests.pipelines.simulated_gpu import CPU, GPU, simulated_gpu
-from tests.pipelines.training.test_batches import MOSAICS, SIZE, split_of
+from tests.pipelines.training.rectangles import MOSAICS, SIZE, split_of
 
 SPEC = RunSpec(iterations=3, batch_size=2, warmup=0, input_size=SIZE, precision=Precision.FP32)
 OWN = [

@@ -61,7 +61,9 @@ def replace_activations(network):
 
 
 def test_the_least_bound_counts(monkeypatch, capsys):
-    monkeypatch.setattr(roofline, "count_step", lambda spec: Counts(100, 10**9, 10**12))
+    monkeypatch.setattr(
+        "pipelines.training.roofline.count_step", lambda spec: Counts(100, 10**9, 10**12)
+    )
     monkeypatch.setattr(
         sys, "argv", ["roofline", "--batch-size", "8", "--tflops", "100", "--bandwidth", "1"]
     )

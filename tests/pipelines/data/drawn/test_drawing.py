@@ -31,7 +31,7 @@ def digest(some):
 def test_another_process_draws_the_same_bytes_in_any_order(draw, drawn):
     program = (
         f"from {draw.__module__} import {draw.__name__}\n"
-        "from tests.pipelines.data.test_drawing import digest\n"
+        "from tests.pipelines.data.drawn.test_drawing import digest\n"
         f"print(digest([{draw.__name__}({SEED}, index, {SIZE}) for index in (11, 4, 59)]))"
     )
     command = [sys.executable, "-c", program]

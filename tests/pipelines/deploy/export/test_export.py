@@ -22,6 +22,7 @@ from pipelines import export as command
 from pipelines.data.prepared import prepare
 from pipelines.data.records import Category
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.deploy.export import export as exporting
 from pipelines.deploy.export.check import Agreement, compare, compare_candidates, compare_detections
 from pipelines.deploy.export.graph import add_metadata, export_graph, suppression_graph
 from pipelines.deploy.export.int8 import choose_calibration, quantise
@@ -268,8 +269,8 @@ def command_line(exported, monkeypatch, tmp_path):
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"weights")
     run = TrainedRun("a-run", SPECS["custom"], detector, CATEGORIES)
-    monkeypatch.setattr(command, "open_run", lambda path: run)
-    monkeypatch.setattr(command, "export_graph", lambda detector, opset: model)
+    monkeypatch.setattr(exporting, "open_run", lambda path: run)
+    monkeypatch.setattr(exporting, "export_graph", lambda detector, opset: model)
     monkeypatch.chdir(tmp_path)
 
     def call(*options):
@@ -292,7 +293,7 @@ def test_one_file_is_written_and_what_was_checked_is_said(command_line, tmp_path
 def test_int8_is_written_beside_and_its_cost_said(command_line, monkeypatch, tmp_path, capsys):
     scenes = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=2, val=1, test=2)))
     prepare(scenes, tmp_path / "data", SIZE, progress=False)
-    monkeypatch.setattr(command, "ensure_prepared", lambda dataset, size, fold: tmp_path / "data")
+    monkeypatch.setattr(exporting, "ensure_prepared", lambda dataset, size, fold: tmp_path / "data")
     command_line("--out", "out/model.onnx", "--int8", "5")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"model.onnx", "model-int8.onnx"}
@@ -306,7 +307,7 @@ def test_a_file_that_detects_something_else_is_not_left(
     command_line, exported, monkeypatch, tmp_path, capsys
 ):
     wrong = without_detections(exported("custom")[1])
-    monkeypatch.setattr(command, "export_graph", lambda detector, opset: wrong)
+    monkeypatch.setattr(exporting, "export_graph", lambda detector, opset: wrong)
     with pytest.raises(SystemExit) as stop:
         command_line("--out", "out/model.onnx")
     assert stop.value.code == 1
@@ -373,7 +374,7 @@ def test_a_wrong_file_of_a_detector_that_finds_nothing_is_not_left(
     first_weights, monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setattr(
-        command,
+        exporting,
         "export_graph",
         lambda *arguments: tampered(export_graph(*arguments), "detector.network.scores.4.bias"),
     )

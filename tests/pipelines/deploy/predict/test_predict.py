@@ -83,7 +83,7 @@ def run_folder(tmp_path):
 
 @pytest.fixture
 def command_line(monkeypatch):
-    monkeypatch.setattr(command, "load_model", lambda path: CONSTANT)
+    monkeypatch.setattr("pipelines.deploy.predict.predict.load_model", lambda path: CONSTANT)
 
     def call(*options):
         monkeypatch.setattr(sys, "argv", ["predict", "model", *map(str, options)])

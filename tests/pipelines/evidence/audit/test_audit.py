@@ -23,7 +23,7 @@ from pipelines.runs.folder import RECORD_FILES
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.training import run as training_run
-from tests.pipelines.data.test_preparing import write_coco
+from tests.pipelines.own_coco import write_coco
 
 NAME = "tiny-s0"
 

@@ -16,7 +16,7 @@ from pipelines.evidence.conditions import Paper
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
 from pipelines.system.paths import REPOSITORY
-from tests.pipelines.evaluation.test_coco import random_case
+from tests.pipelines.random_cases import random_case
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
 

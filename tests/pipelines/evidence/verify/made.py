@@ -16,7 +16,7 @@ from pipelines.runs.parameters import read_parameters, study
 from pipelines.runs.spec import Precision
 from pipelines.system.hashing import file_sha256
 from pipelines.system.paths import REPOSITORY
-from tests.pipelines.evaluation.test_coco import random_case
+from tests.pipelines.random_cases import random_case
 
 PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
 DECLARED = study(read_parameters(), "quick")

@@ -1,43 +1,21 @@
 """One prepared folder, wanted by many at once."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from pipelines.data import preparing as prepare
+from pipelines.data import preparing
 from pipelines.data.prepared import load_prepared
+from pipelines.own_data.preparing import ensure_prepared
 from pipelines.system.errors import UserError
-
-
-def write_coco(folder):
-    (folder / "images").mkdir(parents=True)
-    (folder / "annotations").mkdir()
-    rng = np.random.default_rng(0)
-    for split, first in (("train", 1), ("val", 41), ("test", 61)):
-        numbers = range(first, first + 20)
-        for number in numbers:
-            pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
-        coco = {
-            "images": [
-                {"id": n, "file_name": f"{n}.png", "width": 64, "height": 64} for n in numbers
-            ],
-            "annotations": [
-                {"id": n, "image_id": n, "category_id": 1, "bbox": [8, 8, 20, 20]} for n in numbers
-            ],
-            "categories": [{"id": 1, "name": "fruit"}],
-        }
-        (folder / "annotations" / f"{split}.json").write_text(json.dumps(coco))
+from tests.pipelines.own_coco import write_coco
 
 
 def test_all_who_want_it_at_once_get_it(tmp_path, monkeypatch):
     write_coco(tmp_path / "own")
-    monkeypatch.setattr(prepare, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(preparing, "DATA", tmp_path / "data")
     with ThreadPoolExecutor(6) as pool:
-        calls = [pool.submit(prepare.ensure_prepared, str(tmp_path / "own"), 32) for _ in range(6)]
+        calls = [pool.submit(ensure_prepared, str(tmp_path / "own"), 32) for _ in range(6)]
         folders = {call.result() for call in calls}
     assert len(folders) == 1
     assert len(load_prepared(folders.pop(), "train").images) == 20
@@ -47,20 +25,20 @@ def test_all_who_want_it_at_once_get_it(tmp_path, monkeypatch):
 def own(tmp_path, monkeypatch):
     """A data set of one's own, prepared below the same folder."""
     write_coco(tmp_path / "own")
-    monkeypatch.setattr(prepare, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(preparing, "DATA", tmp_path / "data")
     return tmp_path / "own"
 
 
 def test_what_was_prepared_is_kept_until_a_file_changes(own, capsys):
-    folder = prepare.ensure_prepared(str(own), 32)
+    folder = ensure_prepared(str(own), 32)
     assert "train: 20 images, 20 boxes (fruit 20)" in capsys.readouterr().err
     made = (folder / "manifest.json").stat().st_mtime_ns
-    assert prepare.ensure_prepared(str(own), 32) == folder
+    assert ensure_prepared(str(own), 32) == folder
     assert (folder / "manifest.json").stat().st_mtime_ns == made
     assert capsys.readouterr().err == ""
     file = own / "annotations" / "train.json"
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
-    prepare.ensure_prepared(str(own), 32)
+    ensure_prepared(str(own), 32)
     assert "its files have changed; preparing it anew" in capsys.readouterr().err
     boxes = load_prepared(folder, "train").boxes(0)
     assert boxes.tolist() == [[4.5, 4.5, 14.5, 14.5]]
@@ -70,20 +48,20 @@ def test_broken_boxes_are_left_out_on_request_and_stay_out(own, capsys):
     file = own / "annotations" / "train.json"
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[8, 8, 0, 20]", 1))
     with pytest.raises(UserError, match=r"no area.*--drop-broken"):
-        prepare.ensure_prepared(str(own), 32)
-    assert not prepare.prepared_folder(str(own), 32).exists()
-    folder = prepare.ensure_prepared(str(own), 32, drop_broken=True)
+        ensure_prepared(str(own), 32)
+    assert not preparing.prepared_folder(str(own), 32).exists()
+    folder = ensure_prepared(str(own), 32, drop_broken=True)
     assert "dropped 1 broken boxes" in capsys.readouterr().err
     assert sum(len(load_prepared(folder, "train").boxes(k)) for k in range(20)) == 19
     file.touch()
-    prepare.ensure_prepared(str(own), 32)
+    ensure_prepared(str(own), 32)
     assert "dropped 1 broken boxes" in capsys.readouterr().err
 
 
 def test_a_folder_whose_path_reads_like_a_name_is_read_anew_too(own, monkeypatch):
     monkeypatch.chdir(own.parent)
-    folder = prepare.ensure_prepared("own", 32)
+    folder = ensure_prepared("own", 32)
     file = own / "annotations" / "train.json"
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
-    assert prepare.ensure_prepared("own", 32) == folder
+    assert ensure_prepared("own", 32) == folder
     assert load_prepared(folder, "train").boxes(0).tolist() == [[4.5, 4.5, 14.5, 14.5]]
