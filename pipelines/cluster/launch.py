@@ -19,6 +19,9 @@ from pipelines.system.machine import visible_gpus
 from pipelines.system.paths import REPOSITORY, RESULTS
 
 WORKBENCH = {"workbench": "workbench"}
+MEASURED = ("ledger", "speed")
+SIDE_BY_SIDE = ("tables", "claims", "figures")
+"""Stages that follow from `MEASURED`, and none from another."""
 
 
 class Place(StrEnum):
@@ -98,6 +101,24 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
         gpus = visible_gpus()
         jobs = jobs or len(gpus) or jobs_that_fit([specs[name] for name in todo if name in specs])
         launcher.train(todo, parents(specs), jobs, f"{profile}, {jobs} at a time", gpus)
+    rebuild(launcher, stale)
+
+
+def rebuild(launcher: Launcher, stale: set[str]) -> None:
+    """Bring what follows from the runs up to date.
+
+    Args:
+        launcher: of the study.
+        stale: stages that are known to be out of date; there may be more.
+
+    Raises:
+        UserError: a stage failed.
+    """
+    together = {name: name for name in SIDE_BY_SIDE if name in stale}
+    if len(together) > 1:
+        launcher.repro(*MEASURED)
+        cores = len(os.sched_getaffinity(0))
+        launcher.train(together, {}, min(cores, len(together)), ", ".join(together))
     launcher.repro()
 
 

@@ -58,12 +58,15 @@ HEAVY_LAPNETS = {
 """LapNet on the backbones of its paper, timed untrained and whole beside the trained one."""
 TWO_STAGE = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
 """Detectors that decode and suppress in their midst: no time without that."""
-WARM_UP = 3
+WARM_UP = 2
 """Rounds that do not count."""
 IMAGES = 8
 CANDIDATES = 0.055
 """Share of an untrained detector's class scores above the score floor: what the scale-aware SSD
 has on photographs after training with 3:1 mining (900 of 16,320)."""
+
+BFLOAT16 = ("avx512_bf16", "avx_ne_convert", "amx_bf16", "bf16")
+"""Instruction sets with bfloat16, of x86 and of ARM, as PyTorch names them."""
 
 Key = TypeVar("Key")
 
@@ -151,10 +154,17 @@ def measure(
 
 
 def _can(work: Work, device: torch.device) -> bool:
-    if work.precision is Precision.TF32 and device.type == "cpu":
+    if device.type == "cpu" and work.precision not in _precisions_of_cpu():
         return False
     whole = work.postprocessing or work.detector not in {*TWO_STAGE, *HEAVY_LAPNETS}
     return whole and (work.precision is Precision.FP32 or work.detector not in FP32_ONLY)
+
+
+def _precisions_of_cpu() -> tuple[Precision, ...]:
+    """fp32, and bf16 where the processor has it: emulated, it takes four times as long and more."""
+    known = torch.cpu.get_capabilities()
+    native = any(known.get(name, False) for name in BFLOAT16)
+    return (Precision.FP32, Precision.BF16) if native else (Precision.FP32,)
 
 
 def time_in_turn(

@@ -61,7 +61,10 @@ class RunFolder:
 
     def is_of(self, spec: RunSpec) -> bool:
         """Whether it holds a finished run of exactly this specification."""
-        return self.finished and self.record().specification_hash == spec.hash
+        if not self.finished:
+            return False
+        trained: str = json.loads((self.path / RECORD).read_bytes())["specification_hash"]
+        return trained == spec.hash
 
     def history(self) -> pd.DataFrame:
         """Losses, learning rate and validation, one row a logged step."""

@@ -18,6 +18,7 @@ from pipelines.cluster.launch import (
     parents,
     pipeline_file,
     preview,
+    rebuild,
     stood_on,
     with_children,
 )
@@ -155,3 +156,33 @@ def test_a_study_is_up_to_date_until_what_the_workbench_reads_has_changed(
 def test_a_study_with_a_pipeline_file_of_its_own_uses_it():
     assert pipeline_file("quick") == "dvc.yaml"
     assert pipeline_file("reference") == "results/reference/dvc.yaml"
+
+
+MEET = (
+    "test -s ledger && test -s speed && touch {own}.begun && "
+    "for _ in $(seq 600); do test -e {other}.begun && break; sleep 0.1; done; "
+    "test -e {other}.begun && touch {own}"
+)
+"""A stage that needs both measurements, and ends only where another begins before its end."""
+
+
+def test_what_follows_from_the_measurements_alone_is_rebuilt_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    launcher = make_pipeline(
+        tmp_path,
+        {
+            "tables": MEET.format(own="tables", other="claims"),
+            "claims": MEET.format(own="claims", other="tables"),
+            "ledger": "echo measured > ledger",
+            "speed": "echo measured > speed",
+            "report": "test -e tables && test -e claims && touch report",
+        },
+    )
+    rebuild(launcher, launcher.stale())
+    assert launcher.stale() == set()
+
+
+def test_without_tables_to_rebuild_the_pipeline_is_run_as_it_is(tmp_path):
+    launcher = make_pipeline(tmp_path, {"ledger": "touch ledger", "tables": "touch tables"})
+    rebuild(launcher, {"ledger", "tables"})
+    assert launcher.stale() == set()

@@ -54,27 +54,23 @@ def exp_run(project, **changes):
     return done.returncode, done.stdout
 
 
+def record_of(project):
+    return json.loads((project / "results/workbench/run/run.json").read_text())
+
+
 @pytest.mark.slow
-def test_named_changes_are_those_of_the_run(project):
+def test_named_changes_are_those_of_the_run_and_another_makes_another(project):
+    """The warm-up is what the profile leaves open."""
     changes = {"sampler": "1:1", "class_weights": "[1,4,3.7]", "detector": "scale-aware-ssd"}
-    code, said = exp_run(project, **SMALL, **changes)
-    assert code == 0, said
-    record = json.loads((project / "results/workbench/run/run.json").read_text())
     wanted = {"sampler": "1:1", "class_weights": [1, 4, 3.7], "input_size": 128, "iterations": 2}
-    assert wanted.items() <= record["specification"].items()
-    figures = json.loads((project / METRICS).read_text())
-    assert figures.keys() >= {"AP", "AP50", "AR100"}
-    assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
-
-
-@pytest.mark.slow
-def test_a_change_of_what_the_profile_leaves_open_is_a_run_of_its_own(project):
     for warmup in (1, 2):
-        code, said = exp_run(project, **SMALL, warmup=warmup)
+        code, said = exp_run(project, **SMALL, **changes, warmup=warmup)
         assert code == 0, said
-        assert "AP50" in said
-        record = json.loads((project / "results/workbench/run/run.json").read_text())
-        assert record["specification"]["warmup"] == warmup
+        assert wanted.items() <= record_of(project)["specification"].items()
+        assert record_of(project)["specification"]["warmup"] == warmup
+        figures = json.loads((project / METRICS).read_text())
+        assert figures.keys() >= {"AP", "AP50", "AR100"}
+        assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
 
 
 @pytest.mark.slow
@@ -85,7 +81,7 @@ def test_a_corrected_label_is_trained_on_and_an_untouched_folder_is_not_again(pr
     def trained():
         code, said = exp_run(project, **command)
         assert code == 0, said
-        return "AP50" in said, json.loads((project / "results/workbench/run/run.json").read_text())
+        return "AP50" in said, record_of(project)
 
     first, before = trained()
     again, record = trained()
