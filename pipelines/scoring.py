@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -188,14 +189,21 @@ def precision_curves(
 
 def score_records(records: pd.DataFrame) -> Score:
     """All figures from match records alone, in percent, equal to pycocotools'."""
-    names = list(dict.fromkeys(records["class"]))
+    by_class = {str(name): own for name, own in records.groupby("class", sort=False)}
+    names = list(by_class)
+
+    @cache
+    def curves_of(
+        name: str, area: str, most: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        return precision_curves(by_class[name], name, area, most)
 
     def precision(area: str, threshold: slice, only: Sequence[str] = names) -> float:
-        curves = [precision_curves(records, name, area) for name in only]
+        curves = [curves_of(name, area, MOST_DETECTIONS) for name in only]
         return _mean([c[0][threshold] for c in curves if c is not None])
 
     def recall(area: str, most: int) -> float:
-        curves = [precision_curves(records, name, area, most) for name in names]
+        curves = [curves_of(name, area, most) for name in names]
         return _mean([c[1] for c in curves if c is not None])
 
     every, half, three_quarters = slice(None), slice(0, 1), slice(5, 6)

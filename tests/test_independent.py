@@ -41,9 +41,9 @@ def comparisons():
         table = papers[paper][name]
         with (REPOSITORY / f"results/{study}/tables/{file}.csv").open(encoding="utf-8") as lines:
             for cells in csv.DictReader(lines):
-                row = table["rows"][cells[table["factor"]]]
+                row = table["rows"].get(cells[table["factor"]], {})
                 for column, cell in cells.items():
-                    if column.startswith("Δ") and PRINTED.fullmatch(cell):
+                    if row and column.startswith("Δ") and PRINTED.fullmatch(cell):
                         reference = row.get("reference", table["reference"])
                         yield study, row["row"], reference, column[1:].split()[0], cell
 
@@ -59,11 +59,9 @@ def average_precision(found, shown, objects, recalls):
     precision = found / np.maximum(shown, 1)
     recall = found / objects[:, None]
     best = np.fliplr(np.maximum.accumulate(np.fliplr(precision), axis=1))
-    total = np.zeros(len(found))
-    for wanted in recalls if found.shape[1] else ():
-        enough = recall >= wanted
-        total += best[np.arange(len(best)), enough.argmax(axis=1)] * enough[:, -1]
-    return 100 * total / len(recalls)
+    never_reached = np.zeros((len(best), 1))
+    first = np.array([np.searchsorted(rising, recalls) for rising in recall])
+    return 100 * np.take_along_axis(np.hstack([best, never_reached]), first, axis=1).mean(axis=1)
 
 
 def figures(records, images, weights):
