@@ -39,8 +39,8 @@ repro: setup setup-tf ## train what is missing, rebuild every table and figure, 
 	$(with_path) $(fast_malloc) python -m pipelines.launch quick
 	$(bin)/python -m pipelines.expected quick
 
-verify: setup ## check the committed results: every number follows from its match records
-	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify
+verify: setup ## recompute the committed results (FAST=1: checksums and ledger alone; PROFILE=quick: one study)
+	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify $(if $(FAST),--fast) $(PROFILE)
 
 test: lint setup-tf ## lint, then every test, the slow ones too
 	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)

@@ -156,29 +156,51 @@ def _class_precision(
     total = weights @ objects
     found = own[own["score"].notna()]
     found = found.iloc[np.argsort(-found["score"].to_numpy(float), kind="mergesort")]
-    times = weights[:, np.searchsorted(images, found["image"])].astype(float)
-    true_bits = found["true_all"].to_numpy(np.int64)
-    ignored_bits = found["ignored_all"].to_numpy(np.int64)
-    rules = [(true_bits >> t & 1, ignored_bits >> t & 1, RECALLS) for t in range(len(THRESHOLDS))]
-    true_voc, ignored_voc = (
-        found[f"{kind}_voc"].to_numpy(np.int64) for kind in ("true", "ignored")
+    place = np.searchsorted(images, found["image"])
+    bits = np.arange(len(THRESHOLDS))[:, None]
+    true, ignored = (
+        np.vstack([found[f"{kind}_all"].to_numpy(np.int64) >> bits & 1, found[f"{kind}_voc"]]) > 0
+        for kind in ("true", "ignored")
     )
-    rules.append((true_voc, ignored_voc, ELEVEN_RECALLS))
-    result = np.full((len(weights), len(rules)), np.nan)
-    counted_before = None
-    for rule, (hit, ignored, recalls) in enumerate(rules):
-        true, counted = np.asarray(hit, bool), ~np.asarray(ignored, bool)
-        if counted_before is None or (counted != counted_before).any():
-            shown, counted_before = np.cumsum(times * counted, axis=1), counted
-        # Precision and recall rise at true detections alone: no other can be on the envelope.
-        hits = np.cumsum(times[:, true], axis=1)
-        precision = hits / (shown[:, true] + np.spacing(1))
-        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        for b in np.flatnonzero(total):
-            place = np.searchsorted(hits[b] / total[b], recalls, side="left")
-            reached = place < hits.shape[1]
-            result[b, rule] = envelope[b, place[reached]].sum() / len(recalls)
+    recalls = [RECALLS] * len(THRESHOLDS) + [ELEVEN_RECALLS]
+    result = np.full((len(weights), len(recalls)), np.nan)
+    present = total > 0
+    drawn, total = weights[present].astype(float), total[present]
+    for rule, (hit, skipped) in enumerate(zip(true, ignored, strict=True)):
+        result[present, rule] = _mean_precision(drawn, place, hit, ~skipped, total, recalls[rule])
     return result
+
+
+def _mean_precision(
+    weights: Samples,
+    place: NDArray[np.intp],
+    true: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    total: Samples,
+    recalls: Samples,
+) -> Samples:
+    """Mean over `recalls` of the interpolated precision of N detections, best first: B.
+
+    Precision and recall rise at true detections alone: no other can be on the envelope.
+
+    Args:
+        weights: B×images.
+        place: N, the detections' columns of `weights`.
+        true: N.
+        counted: N, false for what counts neither as true nor as false.
+        total: B, the objects to be found.
+        recalls: ascending from 0.
+    """
+    hits = np.cumsum(weights[:, place[true]], axis=1)
+    next_true: NDArray[np.int64] = np.cumsum(true) - true
+    shown = counted & (next_true < hits.shape[1])
+    newly_shown = np.zeros((weights.shape[1], hits.shape[1]))
+    np.add.at(newly_shown, (place[shown], next_true[shown]), 1)
+    precision = hits / (np.cumsum(weights @ newly_shown, axis=1) + np.spacing(1))
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    reached = np.searchsorted(recalls, hits / total[:, None], side="right")
+    mean: Samples = (envelope * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / len(recalls)
+    return mean
 
 
 def paired_difference(

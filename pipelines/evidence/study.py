@@ -6,7 +6,7 @@ A row of a table names a row of params.yaml; its runs are all of that row in the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ class Study:
     folder: Path
     notice: str = ""
     """What a reader must know before any number of the study."""
+    resampled: Mapping[str, RunSamples] = field(default_factory=dict)
+    """Run name to resampled figures, as far as they are at hand; others are computed once."""
 
     @classmethod
     def open(cls, profile: str, results: Path | None = None) -> Study:
@@ -100,15 +102,15 @@ class Study:
         """Seed to resampled figures, for every run of a row."""
         runs = self.runs(row)
         return {
-            int(seed): _resampled(self.folder / "runs" / name / "matches.csv.gz")
+            int(seed): self.resampled.get(name) or resampled(self.folder / "runs" / name)
             for name, seed in zip(runs["run"], runs["seed"], strict=True)
         }
 
     def seed_spread(self, metric: str) -> Spread | None:
         """How far a figure's seeds lie apart on one test set, over all rows that have several."""
         by = ["row", "fold"] if "fold" in self.ledger else ["row"]
-        groups = self.ledger.groupby(by, dropna=False)
-        return pooled_spread([own[metric].tolist() for _, own in groups])
+        groups = self.ledger.groupby(by, dropna=False)[metric]
+        return pooled_spread([own.tolist() for _, own in groups])
 
     def matches(self, run: str) -> pd.DataFrame:
         """The match records of a run."""
@@ -116,8 +118,9 @@ class Study:
 
 
 @cache
-def _resampled(matches: Path) -> RunSamples:
-    return resample_run(pd.read_csv(matches))
+def resampled(run: Path) -> RunSamples:
+    """Figures of a run folder under resampled test images."""
+    return resample_run(pd.read_csv(run / "matches.csv.gz"))
 
 
 def trained_table(

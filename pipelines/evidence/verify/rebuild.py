@@ -8,22 +8,24 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipelines.evaluation.bootstrap import RunSamples
 from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, read_rounds, summarise
 from pipelines.evidence.claims.ledger import answer_all, write_claims
 from pipelines.evidence.conditions import Paper
 from pipelines.evidence.figures import figure1
 from pipelines.evidence.figures.draw import SIZES, plot_data, plot_runs, write_plots
 from pipelines.evidence.figures.style import styled
-from pipelines.evidence.ledger import ledger_row, write_ledger
-from pipelines.evidence.study import Study
+from pipelines.evidence.ledger import ledger_row
+from pipelines.evidence.study import Study, resampled
 from pipelines.evidence.tables import write_tables
 from pipelines.evidence.verify.records import read_record
 from pipelines.system.errors import UserError
@@ -39,20 +41,22 @@ SHOWN = 100
 Papers = Mapping[str, Any]
 
 
-def rebuild_ledger(runs: Path, names: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
-    """Write the ledger of these runs to `path`, from their match records.
+@dataclass(frozen=True)
+class ComputedRun:
+    """What follows from one run's match records."""
 
-    Returns:
-        The runs that are in it, and what is wrong with the others.
-    """
-    rows, findings = {}, []
-    for name in names:
-        try:
-            rows[name] = ledger_row(runs / name)
-        except UNREADABLE as error:
-            findings.append(f"runs/{name}/matches.csv.gz: cannot be scored: {_describe(error)}")
-    write_ledger(rows.values(), path)
-    return list(rows), findings
+    row: dict[str, Any]
+    """Of the ledger."""
+    samples: RunSamples | None
+    """None where only the ledger was asked for."""
+
+
+def compute_run(folder: Path, fast: bool) -> ComputedRun | str:
+    """Score a run folder and, unless `fast`, resample its figures; else what is wrong with it."""
+    try:
+        return ComputedRun(ledger_row(folder), None if fast else resampled(folder))
+    except UNREADABLE as error:
+        return f"runs/{folder.name}/matches.csv.gz: cannot be scored: {_describe(error)}"
 
 
 def compare_ledgers(committed: Path, rebuilt: Path, runs: Collection[str]) -> list[str]:
@@ -108,41 +112,50 @@ def compare_timings(committed: Path) -> list[str]:
     return [] if there == expected else [f"speed.csv: {compare_texts(there, expected)}"]
 
 
-def open_study(profile: str, committed: Path, place: Path) -> Study:
+def open_study(
+    profile: str, committed: Path, place: Path, samples: Mapping[str, RunSamples]
+) -> Study:
     """The study of the runs and timings committed, with the ledger that lies in `place`."""
     for name in ("runs", "speed.csv", ROUNDS_FILE):
         if (committed / name).exists():
             (place / name).symlink_to((committed / name).resolve())
-    return Study.open(profile, place)
+    return replace(Study.open(profile, place), resampled=samples)
 
 
-def rebuild(study: Study, committed: Path, papers: Papers) -> tuple[int, list[str]]:
-    """Build all of `BUILDS` and compare it with what is committed.
+def build(what: str, study: Study, papers: Papers, committed: Path) -> str | None:
+    """Build one of `BUILDS` in the study's folder; what is wrong where it cannot be built."""
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            BUILDS[what](study, papers, committed)
+    except UNREADABLE as error:
+        return f"{what}: cannot be built: {_describe(error)}"
+    return None
+
+
+def compare_built(
+    place: Path, committed: Path, builds: Mapping[str, str | None]
+) -> tuple[int, list[str]]:
+    """Hold what was built against what is committed.
 
     Args:
-        study: of `open_study`; its folder is where to build.
+        place: where it was built.
         committed: the profile's results.
-        papers: papers.yaml.
+        builds: what was built to what `build` found wrong. Committed files in a folder that could
+            be built are surplus if nothing built them.
 
     Returns:
         How many files were compared, and the findings.
     """
-    findings, folders = [], []
-    for what, build in BUILDS.items():
-        try:
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                build(study, papers, committed)
-            folders.append(what)
-        except UNREADABLE as error:
-            findings.append(f"{what}: cannot be built: {_describe(error)}")
-    built = _files(study.folder)
+    built = _files(place)
+    findings = [finding for finding in builds.values() if finding]
     drawn_elsewhere = other_versions(committed / "runs")
     for name in built:
         if not (committed / name).is_file():
             findings.append(f"{name}: is missing, the runs give one")
-        elif difference := compare_files(committed / name, study.folder / name):
+        elif difference := compare_files(committed / name, place / name):
             why = drawn_elsewhere if name.startswith("figures/") else ""
             findings.append(f"{name}: {difference}{why}")
+    folders = [what for what, finding in builds.items() if not finding]
     there = [f"{what}/{name}" for what in folders for name in _files(committed / what)]
     surplus = [n for n in there if n not in built and Path(n).name not in PICTURES]
     findings += [f"{name}: is surplus, nothing builds it" for name in surplus]

@@ -6,7 +6,10 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipelines.data.dataset_spec import Fold
 from pipelines.data.prepared import load_prepared
@@ -21,47 +24,54 @@ from pipelines.evidence.verify.records import read_record
 from pipelines.system.errors import UserError
 
 
-def score_anew(runs: Path, names: Sequence[str], data: Path) -> tuple[str, list[str]]:
-    """Match the detections of these runs with the truth again and compare the match records.
+def start_scoring(
+    runs: Path, names: Sequence[str], data: Path, pool: Executor
+) -> tuple[str, list[Future[str | None]]]:
+    """Begin to match the detections of these runs with the truth again.
 
     Args:
         runs: the study's committed runs.
         names: those to score.
         data: where prepared data sets lie.
+        pool: where they are scored.
 
     Returns:
-        What was done, or why not, and the findings.
+        Which are left out and why, and of each other one what is wrong with its match records.
     """
-    by_truth: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_truth: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for name in names:
         record = read_record(runs / name)
         spec, split = record["specification"], record["data"]["splits"]["test"]
         fold = Fold(spec.get("fold", Fold.PUBLISHED))
-        folder = prepared_folder(spec["dataset"], spec["input_size"], fold).name
+        folder = data / prepared_folder(spec["dataset"], spec["input_size"], fold).name
         by_truth[folder, split["annotations_sha256"]].append(name)
-    scored, left_out, findings = 0, [], []
-    for (folder, checksum), members in by_truth.items():
+    scoring, left_out = [], ""
+    for truth, members in by_truth.items():
         try:
-            truth = open_truth(data / folder, "test", checksum).to_coco()
+            open_truth(truth[0], "test", truth[1])
         except UserError as error:
-            left_out.append(f"; {len(members)} left out: {error}")
+            left_out += f"; {len(members)} left out: {error}"
             continue
-        scored += len(members)
-        for name in members:
-            if finding := _score_run(runs / name, truth):
-                findings.append(f"runs/{name}/{finding}")
-    return f"{scored} runs scored anew" + "".join(left_out), findings
+        scoring += [pool.submit(_score_run, runs / name, *truth) for name in members]
+    return left_out, scoring
 
 
-def _score_run(folder: Path, truth: dict[str, object]) -> str | None:
+def _score_run(folder: Path, data: Path, checksum: str) -> str | None:
     """What is wrong with a run's match records; None if they are the detections' own."""
     try:
         detections = json.loads(gzip.decompress((folder / "detections.json.gz").read_bytes()))
-        again = match_records(truth, detections).to_csv(index=False)
+        again = match_records(_test_truth(data, checksum), detections).to_csv(index=False)
         committed = gzip.decompress((folder / "matches.csv.gz").read_bytes()).decode()
     except (*UNREADABLE, AssertionError) as error:
-        return f"detections.json.gz: cannot be scored: {error!r}"
-    return None if committed == again else f"matches.csv.gz: {compare_texts(committed, again)}"
+        return f"runs/{folder.name}/detections.json.gz: cannot be scored: {error!r}"
+    if committed == again:
+        return None
+    return f"runs/{folder.name}/matches.csv.gz: {compare_texts(committed, again)}"
+
+
+@cache
+def _test_truth(folder: Path, checksum: str) -> dict[str, Any]:
+    return open_truth(folder, "test", checksum).to_coco()
 
 
 def check_sizes(study: Study, figures: Path, data: Path) -> list[str]:

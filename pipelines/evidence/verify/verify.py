@@ -1,26 +1,29 @@
-"""Committed results checked without training, level by level."""
+"""Committed results checked without training, level by level, on all cores."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import yaml
 
+from pipelines.evidence.ledger import write_ledger
 from pipelines.evidence.verify.rebuild import (
+    BUILDS,
     Papers,
+    build,
+    compare_built,
     compare_ledgers,
     compare_timings,
+    compute_run,
     open_study,
-    rebuild,
-    rebuild_ledger,
 )
 from pipelines.evidence.verify.records import check_runs
-from pipelines.evidence.verify.rescore import check_sizes, score_anew
+from pipelines.evidence.verify.rescore import check_sizes, start_scoring
 from pipelines.evidence.verify.seals import SUMS, check_sums, write_sums
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.system.errors import UserError
@@ -40,14 +43,21 @@ class Level:
     """One line each, beginning with the file."""
 
 
-def verify(profile: str, committed: Path, papers: Papers, data: Path) -> Iterator[Level]:
+def verify(
+    profile: str, committed: Path, papers: Papers, data: Path, pool: Executor, fast: bool = False
+) -> Iterator[Level]:
     """Check a profile's results, level by level.
+
+    What the next level needs is begun before a level is given out, so that several profiles can
+    keep one pool busy.
 
     Args:
         profile: its name in params.yaml.
         committed: its results.
         papers: papers.yaml.
         data: where prepared data sets lie.
+        pool: where runs are computed and results are built.
+        fast: files, runs and ledger alone.
     """
     count, findings = check_sums(committed)
     yield Level("files", f"{count} against {SUMS}", findings)
@@ -55,43 +65,56 @@ def verify(profile: str, committed: Path, papers: Papers, data: Path) -> Iterato
     runs = committed / "runs"
     by_run = check_runs(runs, declared)
     sound = [name for name in declared if by_run.get(name) == []]
+    computing = [pool.submit(compute_run, runs / name, fast) for name in sound]
     yield Level(
         "runs",
         f"{len(by_run)} of the {len(declared)} that params.yaml declares",
         [finding for findings in by_run.values() for finding in findings],
     )
+    computed = {name: run.result() for name, run in zip(sound, computing, strict=True)}
+    scored = {name: run for name, run in computed.items() if not isinstance(run, str)}
     with tempfile.TemporaryDirectory() as place:
         ledger = Path(place) / "ledger.csv"
-        scored, findings = rebuild_ledger(runs, sound, ledger)
+        write_ledger([run.row for run in scored.values()], ledger)
+        findings = [run for run in computed.values() if isinstance(run, str)]
         findings += compare_ledgers(committed / "ledger.csv", ledger, by_run)
-        yield Level("ledger", f"{len(scored)} runs computed from their match records", findings)
-        if not scored:
+        level = Level("ledger", f"{len(scored)} runs computed from their match records", findings)
+        if fast or not scored:
+            yield level
             return
-        own = open_study(profile, committed, Path(place))
-        if len(scored) < len(by_run):
-            yield Level("rebuilt", "left out until all runs are sound")
-        else:
-            built, findings = rebuild(own, committed, papers)
+        samples = {name: run.samples for name, run in scored.items() if run.samples}
+        own = open_study(profile, committed, Path(place), samples)
+        whole = len(scored) == len(by_run)
+        building = [pool.submit(build, what, own, papers, committed) for what in BUILDS if whole]
+        left_out, rescoring = start_scoring(runs, list(scored), data, pool)
+        yield level
+        if whole:
+            failed = dict(zip(BUILDS, (job.result() for job in building), strict=True))
+            built, findings = compare_built(Path(place), committed, failed)
             findings += compare_timings(committed)
             yield Level("rebuilt", f"{built} files built from runs and timings", findings)
-        done, findings = score_anew(runs, scored, data)
+        else:
+            yield Level("rebuilt", "left out until all runs are sound")
+        findings = [finding for job in rescoring if (finding := job.result())]
         findings += check_sizes(own, committed / "figures", data)
-        yield Level("scored", done, findings)
+        yield Level("scored", f"{len(rescoring)} runs scored anew{left_out}", findings)
 
 
-def report(levels: Iterable[Level], profile: str) -> int:
-    """Print the levels; how many findings there are."""
-    total = 0
+def report(levels: Iterable[Level], profile: str) -> Iterator[int]:
+    """Print the levels as they come; how many findings each has."""
     for level in levels:
-        print(f"{profile}  {level.name:8} {level.done}")
+        print(f"{profile}  {level.name:8} {level.done}", flush=True)
         for finding in level.findings:
             print(f"    FOUND {finding}")
-        total += len(level.findings)
-    return total
+        yield len(level.findings)
 
 
-def verify_all(profiles: Sequence[str]) -> bool:
-    """Check profiles side by side and print what is found; whether nothing is.
+def verify_all(profiles: Sequence[str], *, fast: bool) -> bool:
+    """Check profiles side by side and print what is found, as it is found; whether nothing is.
+
+    Args:
+        profiles: names in params.yaml; `PROFILES` if there are none.
+        fast: stop after the ledger, before any resampling.
 
     Raises:
         UserError: one has no committed runs.
@@ -99,10 +122,12 @@ def verify_all(profiles: Sequence[str]) -> bool:
     wanted = _committed(profiles)
     papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
     with ProcessPoolExecutor() as pool:
-        levels = pool.map(partial(_verify_committed, papers=papers), wanted)
-        found = {p: report(own, p) for p, own in zip(wanted, levels, strict=True)}
+        reports = [report(verify(p, RESULTS / p, papers, DATA, pool, fast), p) for p in wanted]
+        in_turn = list(zip_longest(*reports, fillvalue=0))
+    found = dict(zip(wanted, map(sum, zip(*in_turn, strict=True)), strict=True))
+    checked = "of files, runs and ledger all is" if fast else "all is"
     for profile, count in found.items():
-        print(f"{profile}: " + (f"{count} findings" if count else "all is as it was made"))
+        print(f"{profile}: " + (f"{count} findings" if count else f"{checked} as it was made"))
     return not any(found.values())
 
 
@@ -124,7 +149,3 @@ def _committed(profiles: Sequence[str]) -> list[str]:
         if not (RESULTS / profile / "runs").is_dir():
             raise UserError(f"results/{profile}/runs: there are no committed runs")
     return wanted
-
-
-def _verify_committed(profile: str, papers: Papers) -> list[Level]:
-    return list(verify(profile, RESULTS / profile, papers, DATA))

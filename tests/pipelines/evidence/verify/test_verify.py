@@ -1,6 +1,7 @@
 """Results as they were made pass; a corruption, sealed again or not, fails and is named."""
 
 import subprocess
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -13,12 +14,18 @@ from tests.pipelines.evidence.verify.made import PAPERS
 pytestmark = pytest.mark.slow
 
 
+def check(results, data, **options):
+    """All levels, computed in this process, where what is built is remembered."""
+    with ThreadPoolExecutor(1) as pool:
+        return list(verify("quick", results, PAPERS, data, pool, **options))
+
+
 def findings(results, data):
-    return [f for level in verify("quick", results, PAPERS, data) for f in level.findings]
+    return [f for level in check(results, data) for f in level.findings]
 
 
 def test_results_as_the_pipeline_makes_them_have_no_finding(honest):
-    levels = list(verify("quick", honest / "quick", PAPERS, honest / "data"))
+    levels = check(honest / "quick", honest / "data")
     assert [level.name for level in levels] == ["files", "runs", "ledger", "rebuilt", "scored"]
     assert [finding for level in levels for finding in level.findings] == []
     assert levels[-1].done == "3 runs scored anew"
@@ -41,7 +48,7 @@ def test_a_corruption_under_new_checksums_is_named(results, honest, name):
 
 
 def test_without_the_data_a_line_says_so(honest, tmp_path):
-    *_, last = verify("quick", honest / "quick", PAPERS, tmp_path)
+    *_, last = check(honest / "quick", tmp_path)
     assert not last.findings
     assert last.done == "0 runs scored anew; 3 left out: data/scenes-256 is not prepared here"
 
@@ -63,9 +70,26 @@ def test_sha256sum_reads_the_checksums(results):
     assert "ledger.csv: FAILED" in check().stdout
 
 
+def test_several_processes_find_the_same(honest):
+    results, data = honest / "quick", honest / "data"
+    with ProcessPoolExecutor(2) as pool:
+        assert list(verify("quick", results, PAPERS, data, pool)) == check(results, data)
+
+
+def test_the_fast_check_ends_with_the_ledger(results, honest):
+    (results / "tables" / "table5.tex").unlink()
+    write_sums(results)
+    levels = check(results, honest / "data", fast=True)
+    assert [(level.name, level.findings) for level in levels] == [
+        ("files", []), ("runs", []), ("ledger", []),
+    ]  # fmt: skip
+    alter_digit(results / "ledger.csv", 5)
+    assert "ledger.csv" in str(check(results, honest / "data", fast=True)[2].findings)
+
+
 def test_the_report_counts_and_prints_every_finding(capsys):
     levels = [Level("files", "3 files", ["a: is missing", "b: was changed"]), Level("runs", "none")]
-    assert report(levels, "quick") == 2
+    assert list(report(levels, "quick")) == [2, 0]
     assert "FOUND a: is missing\n" in capsys.readouterr().out
 
 
