@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.data.dataset_spec import Fold
 from pipelines.runs.folder import RECORD_FILES
 from pipelines.runs.parameters import split_name
 from pipelines.runs.spec import RunSpec
@@ -99,7 +100,9 @@ def _other_data(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str,
     by_set: dict[str, dict[str, str]] = defaultdict(dict)
     for name, record in records.items():
         spec = record["specification"]
-        dataset = f"{spec['dataset']} at {spec['input_size']}"
+        part = spec.get("fold", Fold.PUBLISHED)
+        fold = "" if part == Fold.PUBLISHED else f", fold {part},"
+        dataset = f"{spec['dataset']}{fold} at {spec['input_size']}"
         by_set[dataset][name] = json.dumps(record["data"], sort_keys=True)
     for dataset, manifests in by_set.items():
         usual, _ = Counter(manifests.values()).most_common(1)[0]
