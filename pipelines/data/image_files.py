@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,36 +16,20 @@ from pipelines.errors import UserError
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Of image files, in small or capital letters."""
 
-SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-"""What a split's folder may be called."""
-
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _UPRIGHT = 1
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Width and height in pixels: as stored, and with the EXIF orientation applied."""
+    """Width and height in pixels: as stored, and with the EXIF orientation applied.
+
+    wide: whether it has 16 bits a channel, as grey.
+    """
 
     stored: tuple[int, int]
     upright: tuple[int, int]
-
-
-def split_folders(parent: Path) -> dict[str, Path]:
-    """The folders of train, val and test under the parent, as far as there are any.
-
-    Raises UserError if a split has two, such as val/ and valid/.
-    """
-    folders = {}
-    for split, names in SPLIT_NAMES.items():
-        found = [parent / name for name in names if (parent / name).is_dir()]
-        if len(found) > 1:
-            raise UserError(
-                f"{parent}: has both {found[0].name}/ and {found[1].name}/; keep one of them"
-            )
-        if found:
-            folders[split] = found[0]
-    return folders
+    wide: bool = False
 
 
 def list_files(folder: Path, endings: tuple[str, ...], pattern: str = "*") -> list[Path]:
@@ -85,18 +71,33 @@ def inside(folder: Path, path: Path, where: str) -> Path:
     return folder / way
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too odd to ask."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_header(path: Path) -> ImageHeader:
     """Read an image's size without decoding its pixels.
 
-    Raises UserError if the file is no image or too large, or if its EXIF orientation turns or
-    mirrors it without changing its size: what its boxes lie on cannot be told then.
+    Raises UserError if the file is no image or too large.
     """
+    with _opened(path) as image:
+        width, height = image.size
+        turned = _orientation(image) in TURNED_BY_A_QUARTER
+        wide = image.mode.startswith("I")
+    return ImageHeader((width, height), (height, width) if turned else (width, height), wide)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
-                width, height = image.size
-                orientation = _orientation(image)
+                yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UserError(
             f"{path}: is larger than {Image.MAX_IMAGE_PIXELS} pixels; "
@@ -107,13 +108,6 @@ def read_header(path: Path) -> ImageHeader:
         raise UserError(
             f"{path}: is no image that can be read ({told}); fetch it again or take it out"
         ) from None
-    turned = orientation in TURNED_BY_A_QUARTER
-    if orientation in range(2, 9) and (not turned or width == height):
-        raise UserError(
-            f"{path}: has EXIF orientation {orientation}, which does not show in its size; "
-            "save the image upright, or take the tag out where the boxes lie on it as stored"
-        )
-    return ImageHeader((width, height), (height, width) if turned else (width, height))
 
 
 def _orientation(image: Image.Image) -> object:

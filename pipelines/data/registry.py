@@ -25,21 +25,13 @@ from pipelines.data.folders import FORMS, Report, open_folder
 from pipelines.data.mosaic import mosaic, seeded_order
 from pipelines.data.published import PUBLISHED, Counts, differences
 from pipelines.data.records import CocoSplit
-from pipelines.data.root import ROOT_VARIABLE, data_root
+from pipelines.data.root import FOLDERS, ROOT_VARIABLE, data_root
 from pipelines.data.sources import DrawnSource, ImageSource
 from pipelines.data.tiles import tiled
 from pipelines.errors import UserError, note
 from pipelines.fetch import fetch
 
 __all__ = ["NAMES", "AerialSpec", "DatasetSpec", "ScenesSpec", "open_dataset", "own_folder"]
-
-FOLDERS = {
-    "laboro-mosaics": "laboro_tomato",
-    "laboro": "laboro_tomato",
-    "nwpu": "nwpu_vhr10",
-    "coco-mini": "coco_mini",
-}
-"""Where under the data root the photographs of a name lie."""
 
 NAMES = ("scenes", "aerial", *FOLDERS, *PUBLISHED)
 

@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from method.scale import REFERENCE_SIZE
+from pipelines.data.dataset_spec import TOLERANT
 from pipelines.data.folder_swap import write_whole
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.errors import UserError, run_cli
@@ -38,7 +39,7 @@ def main() -> None:
                         help="where index.html is put (results/inspect/NAME)")  # fmt: skip
     arguments = parser.parse_args()
     dataset, size, pixels = arguments.dataset, arguments.input_size, not arguments.no_pixels
-    sources = open_dataset(DatasetSpec(dataset, drop_broken=True))
+    sources = open_dataset(DatasetSpec(dataset, tolerance=TOLERANT))
     found = suspicions(sources, input_size=size, pixels=pixels)
     print(summary(read_objects(sources), found))
     print(f"\nWhat fits these objects: {adapt_command(dataset, size)}")

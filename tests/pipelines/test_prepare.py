@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pipelines import prepare
+from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared
 from pipelines.errors import UserError
 
@@ -72,7 +73,7 @@ def test_broken_boxes_are_left_out_on_request_and_stay_out(own, capsys):
     with pytest.raises(UserError, match=r"no area.*--drop-broken"):
         prepare.ensure_prepared(str(own), 32)
     assert not prepare.prepared_folder(str(own), 32).exists()
-    folder = prepare.ensure_prepared(str(own), 32, drop_broken=True)
+    folder = prepare.ensure_prepared(str(own), 32, tolerance=Tolerance(drop_broken=True))
     assert "dropped 1 broken boxes" in capsys.readouterr().err
     assert sum(len(load_prepared(folder, "train").boxes(k)) for k in range(20)) == 19
     file.touch()

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.errors import UserError
@@ -81,7 +82,10 @@ def check(places: dict[str, Path], form: str, *, drop_broken: bool) -> None:
     out = places["out"]
     with touched.watched(out.parent / "out"), contextlib.suppress(UserError):
         spec = DatasetSpec(
-            str(places[form]), drop_broken=drop_broken, validation_fraction=0, test_fraction=0.34
+            str(places[form]),
+            tolerance=Tolerance(drop_broken),
+            validation_fraction=0,
+            test_fraction=0.34,
         )
         sources = open_dataset(spec, report=reports.append)
         with contextlib.suppress(UserError):
