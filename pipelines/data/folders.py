@@ -16,6 +16,7 @@ from pipelines.data.dota import MOST_PIXELS, image_folder, read_dota
 from pipelines.data.dota_own import is_own_dota, read_own_dota
 from pipelines.data.image_files import read_header
 from pipelines.data.mosaic import seeded_order
+from pipelines.data.orientation import turned_upright
 from pipelines.data.photographs import Photographs
 from pipelines.data.published import PUBLISHED, first_there
 from pipelines.data.root import FOLDERS
@@ -123,6 +124,7 @@ def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
         raise UserError(
             f"{folder}: no data set is found there; give a folder in the form of {FORMS}"
         )
+    sources = turned_upright(sources, str(folder), report)
     if spec.name not in NAMED:
         _tell(folder, form, sources, report)
     if spec.tolerance.scale_16bit:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.data.images import EXIF_ORIENTATION, TURNED_BY_A_QUARTER, UNDECODABLE
+from pipelines.data.images import EXIF_ORIENTATION, TURNED_BY_A_QUARTER, UNDECODABLE, is_16bit
 from pipelines.data.text_files import is_one_line
 from pipelines.errors import UserError
 
@@ -24,11 +24,13 @@ _UPRIGHT = 1
 class ImageHeader:
     """Width and height in pixels: as stored, and with the EXIF orientation applied.
 
+    orientation: EXIF's, 1 to 8, that is still to be applied.
     wide: whether it has 16 bits a channel, as grey.
     """
 
     stored: tuple[int, int]
     upright: tuple[int, int]
+    orientation: int = 1
     wide: bool = False
 
 
@@ -86,9 +88,11 @@ def read_header(path: Path) -> ImageHeader:
     """
     with _opened(path) as image:
         width, height = image.size
-        turned = _orientation(image) in TURNED_BY_A_QUARTER
-        wide = image.mode.startswith("I")
-    return ImageHeader((width, height), (height, width) if turned else (width, height), wide)
+        orientation = _orientation(image)
+        wide = is_16bit(image)
+    turned = orientation in TURNED_BY_A_QUARTER
+    upright = (height, width) if turned else (width, height)
+    return ImageHeader((width, height), upright, orientation, wide)
 
 
 @contextmanager
@@ -110,9 +114,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         ) from None
 
 
-def _orientation(image: Image.Image) -> object:
+def _orientation(image: Image.Image) -> int:
     """The EXIF orientation that is still to be applied; PIL applies that of TIFF by itself."""
     if image.format == "TIFF":
         return _UPRIGHT
     # PNG's own getexif would decode the pixels to look behind them.
-    return Image.Image.getexif(image).get(EXIF_ORIENTATION, _UPRIGHT)
+    told = Image.Image.getexif(image).get(EXIF_ORIENTATION)
+    return told if isinstance(told, int) and 1 <= told <= 8 else _UPRIGHT

@@ -62,13 +62,12 @@ def load_image(
 
 def is_16bit(image: Image.Image) -> bool:
     """Whether it is grey with 16 bits; of colour with 16 bits PIL takes the upper byte itself."""
-    return image.mode.startswith("I")
+    return image.mode.startswith("I;16")
 
 
 def upper_byte(image: Image.Image) -> Image.Image:
     """A grey image of 16 bits as one of 8: values of 0 to 65535 become 0 to 255."""
-    values = np.asarray(image).astype(np.int64).clip(0, 2**16 - 1)
-    return Image.fromarray((values >> 8).astype(np.uint8))
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def image_size(path: Path, *, most_pixels: int | None = None) -> tuple[int, int]:
