@@ -19,6 +19,9 @@ ANNOTATION_FOLDERS = ("annotations", "annotation", "labels")
 WITHOUT_BOXES = {"captions", "keypoints", "panoptic", "stuff", "image"}
 """Words in the names of COCO's files that are not of objects, such as image_info_test2017.json."""
 
+USUAL = {"instances", "annotations", "coco"}
+"""Words beside the split's in the names of files that are COCO's whatever is in them."""
+
 
 def find_coco(folder: Path, report: Callable[[str], None]) -> dict[str, Path]:
     """The json of each split, in the order train, val, test; nothing if there is none.
@@ -69,7 +72,7 @@ def _by_split(folder: Path) -> dict[str, list[Path]]:
     annotations = named(folder, *ANNOTATION_FOLDERS)
     for file in _json_files(annotations) if annotations else []:
         split = split_in(file.stem)
-        if (split and not _words(file.stem) & WITHOUT_BOXES) or _is_coco(file):
+        if (split and len(_words(file.stem) - USUAL) == 1) or _is_coco(file):
             found.setdefault(split or "", []).append(file)
     for split, place in split_folders(folder).items():
         own = [file for file in _json_files(place) if _is_coco(file)]

@@ -5,7 +5,7 @@ What a set lacks of the splits train, val and test is taken from those it has, a
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipelines.data.coco_layout import find_coco, image_places
 from pipelines.data.dataset_spec import DatasetSpec
 from pipelines.data.dota import MOST_PIXELS, image_folder, read_dota
 from pipelines.data.dota_own import is_own_dota, read_own_dota
-from pipelines.data.image_files import read_header
+from pipelines.data.image_files import UNREAD, list_files, read_header
 from pipelines.data.mosaic import seeded_order
 from pipelines.data.orientation import turned_upright
 from pipelines.data.photographs import Photographs
@@ -74,10 +74,7 @@ def _read(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
     dropping = spec.tolerance.drop_broken
     if spec.name == "voc" or is_devkit(folder):
         return {
-            name: FolderSource(
-                read_voc(folder, name, drop_broken=dropping, report=report),
-                folder,
-            )
+            name: FolderSource(read_voc(folder, name, drop_broken=dropping, report=report), folder)
             for name in ("train", "test")
         }
     if spec.name == "dota":
@@ -105,11 +102,13 @@ def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
         "drop_broken": spec.tolerance.drop_broken or spec.name == "coco",
         "skip_broken_images": spec.tolerance.skip_broken_images,
     }
+    forms: dict[str, str] = {}
     if is_own_dota(folder):
         form, sources = "DOTA", read_own_dota(folder, **asked, report=report)
     elif files := find_coco(folder, report):
         photographs = Photographs(folder)
         form = "COCO"
+        forms = {split: f"COCO of {file.relative_to(folder)}" for split, file in files.items()}
         sources = {
             split: read_own_coco(
                 file, image_places(folder, split, file), photographs, **asked, report=report
@@ -122,11 +121,12 @@ def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
         form, sources = "YOLO", read_yolo(folder, **asked, report=report)
     else:
         raise UserError(
-            f"{folder}: no data set is found there; give a folder in the form of {FORMS}"
+            f"{folder}: no data set is found there; give a folder in the form of {FORMS}; "
+            "docs/own-data.md says how annotation tools export these"
         )
     sources = turned_upright(sources, str(folder), report)
     if spec.name not in NAMED:
-        _tell(folder, form, sources, report)
+        _tell(folder, dict.fromkeys(sources, form) | forms, sources, report)
     if spec.tolerance.scale_16bit:
         sources = {
             name: _scaled(source, f"{folder}: {name}", report) for name, source in sources.items()
@@ -134,14 +134,19 @@ def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
     return sources
 
 
-def _tell(folder: Path, form: str, sources: Sources, report: Report) -> None:
-    """What is understood of a folder of one's own, a line a split."""
+def _tell(folder: Path, forms: Mapping[str, str], sources: Sources, report: Report) -> None:
+    """What is understood of a folder of one's own, a line a split, and what is left unread."""
     for name, source in sources.items():
         count = len(source.split.images)
         place = source.image_dir.relative_to(folder) / os.path.commonpath(
             [Path(image.file_name).parent for image in source.split.images]
         )
-        report(f"{folder}: {name}: {form}, {count} photographs in {place.as_posix()}/")
+        report(f"{folder}: {name}: {forms[name]}, {count} photographs in {place.as_posix()}/")
+    if unread := list_files(folder, UNREAD, "**/*"):
+        report(
+            f"{folder}: {len(unread)} photographs are HEIC, which is not read; convert them to "
+            f"JPEG (first: {unread[0].relative_to(folder).as_posix()!r})"
+        )
 
 
 def _scaled(source: FolderSource, label: str, report: Report) -> FolderSource:

@@ -16,6 +16,9 @@ from pipelines.errors import UserError
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Of image files, in small or capital letters."""
 
+UNREAD = (".heic", ".heif")
+"""Photographs that Pillow alone does not decode."""
+
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _UPRIGHT = 1
 

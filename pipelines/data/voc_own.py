@@ -132,7 +132,7 @@ def _picture(
     """The image of the xml's own name, else the one it names, first among those of the folder."""
     found = pictures.get(xml_file.stem, [])
     if len(found) > 1:
-        found = [path for path in found if path.parent == xml_file.parent] or found
+        found = [path for path in found if path.parent.name == xml_file.parent.name] or found
     told = root.findtext("filename", "").strip()
     if not found:
         alike = pictures.get(Path(told).stem, [])

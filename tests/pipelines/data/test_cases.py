@@ -67,8 +67,14 @@ def test_cvats_coco_of_two_subsets(own, make):
     made = make(own("coco-cvat"))
     assert made.counts == {"train": 7, "val": 1, "test": 4}
     assert made.classes == ("unripe", "ripe")
-    assert "train: COCO, 8 photographs in images/Train/" in made.said
-    assert "val: COCO, 4 photographs in images/Validation/" in made.said
+    assert (
+        "train: COCO of annotations/instances_Train.json, 8 photographs in images/Train/"
+        in made.said
+    )
+    assert (
+        "val: COCO of annotations/instances_Validation.json, 4 photographs in images/Validation/"
+        in made.said
+    )
     assert "has no test split, so results are measured on its val" in made.said
 
 

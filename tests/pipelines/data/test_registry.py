@@ -135,8 +135,8 @@ def test_without_a_test_split_val_is_measured_on(write_set):
     assert sizes(sources) == {"train": 17, "val": 3, "test": 4}
     assert file_names(sources["test"]) == {f"val-{k}.png" for k in range(4)}
     assert reports == [
-        f"{root}: train: COCO, 20 photographs in images/",
-        f"{root}: val: COCO, 4 photographs in images/",
+        f"{root}: train: COCO of annotations/train.json, 20 photographs in images/",
+        f"{root}: val: COCO of annotations/val.json, 4 photographs in images/",
         f"{root}: has no test split, so results are measured on its val",
         f"{root}: has no val split; 3 of its train images are held out for one",
     ]
@@ -150,7 +150,7 @@ def test_from_a_lone_train_split_test_and_val_are_held_out(write_set):
     assert sizes(sources) == {"train": 34, "val": 6, "test": 10}
     assert set.union(*map(file_names, sources.values())) == {f"train-{k}.png" for k in range(50)}
     assert reports == [
-        f"{root}: train: COCO, 50 photographs in images/",
+        f"{root}: train: COCO of annotations/train.json, 50 photographs in images/",
         f"{root}: has no test split; 10 of its images are held out for one",
         f"{root}: has no val split; 6 of its train images are held out for one",
     ]
