@@ -98,10 +98,7 @@ def by_key(
             found[key] = entry
     texts = [key for key in found if isinstance(key, str)]
     if texts:
-        report(
-            f"{problems.file}: ids of the list of {kind} entries are text, such as "
-            f"{texts[0][:40]!r}; numbered from 1"
-        )
+        report(f"{problems.file}: {kind} ids are text, such as {texts[0][:40]!r}; numbered from 1")
     return {
         key: Entry(number if texts else int(key), entry, f"{kind} id {str(key)[:40]}")
         for number, (key, entry) in enumerate(found.items(), start=1)

@@ -77,7 +77,7 @@ def _class_file(folder: Path) -> Path | None:
     """The list of class names in the folder, in labels/, or beside the photographs."""
     places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
     for place in places:
-        files = [path for path in sorted(place.glob("*")) if path.is_file() and is_class_file(path)]
+        files = [path for path in sorted(place.glob("*")) if is_class_file(path) and path.is_file()]
         if len(files) > 1 and len({path.read_bytes().strip() for path in files}) > 1:
             raise UserError(
                 f"{place}: has {files[0].name} and {files[1].name}, which name other classes; "

@@ -88,3 +88,19 @@ def test_a_folder_whose_path_reads_like_a_name_is_read_anew_too(own, monkeypatch
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
     assert prepare.ensure_prepared("own", 32) == folder
     assert load_prepared(folder, "train").boxes(0).tolist() == [[4.5, 4.5, 14.5, 14.5]]
+
+
+def test_what_was_accepted_is_counted_in_the_manifest_and_remembered(own):
+    (own / "images" / "3.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"3\.png .*cannot be decoded"):
+        prepare.ensure_prepared(str(own), 32)
+    folder = prepare.ensure_prepared(str(own), 32, tolerance=Tolerance(skip_broken_images=True))
+    (own / "notes.txt").write_text("the folder has changed")
+    assert prepare.ensure_prepared(str(own), 32) == folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["splits"]["train"]["images"] == 19
+    reading = manifest["reading"]
+    assert reading["skip_broken_images"]
+    assert not reading["drop_broken"]
+    assert reading["said"][0].startswith("annotations/train.json: left out 1 photographs")
+    assert str(own) not in json.dumps(manifest)

@@ -159,7 +159,7 @@ def test_ids_that_are_text_and_widths_that_are_no_integers(own, make):
     made = make(folder)
     assert made.counts == {"train": 8, "val": 2, "test": 2}
     assert sum(len(s.coco.annotations) for s in made.splits.values()) == 36
-    assert "image entries are text, such as 'img-1'; numbered from 1" in made.said
+    assert "image ids are text, such as 'img-1'; numbered from 1" in made.said
     edit(folder / "annotations" / "train.json", lambda coco: coco["images"][0].update(width=96.5))
     with pytest.raises(UserError, match=r"image id img-1 has width 96\.5 and height 72"):
         make(folder)
