@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines.data.dataset_spec import Fold
+from pipelines.data.dataset_spec import Fold, Tolerance
 from pipelines.system.errors import run_cli
 from pipelines.system.paths import REPOSITORY
 
@@ -21,6 +21,14 @@ def main() -> None:
         "--drop-broken", action="store_true", help="leave out broken boxes, and say how many"
     )
     parser.add_argument(
+        "--skip-broken-images", action="store_true",
+        help="leave out photographs that cannot be read, with their boxes, and say how many",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scale-16bit", action="store_true",
+        help="take the upper byte of grey photographs of 16 bits, and say of how many",
+    )  # fmt: skip
+    parser.add_argument(
         "--fold", choices=[str(fold) for fold in Fold], default=str(Fold.PUBLISHED),
         help="which of five parts over whole bursts is tested (%(default)s: its own split)",
     )  # fmt: skip
@@ -28,12 +36,10 @@ def main() -> None:
 
     from pipelines.own_data.preparing import ensure_prepared
 
-    folder = ensure_prepared(
-        arguments.dataset,
-        arguments.size,
-        Fold(arguments.fold),
-        drop_broken=arguments.drop_broken,
+    tolerance = Tolerance(
+        arguments.drop_broken, arguments.skip_broken_images, arguments.scale_16bit
     )
+    folder = ensure_prepared(arguments.dataset, arguments.size, Fold(arguments.fold), tolerance)
     print(folder.relative_to(REPOSITORY))
 
 

@@ -74,6 +74,25 @@ class AerialSpec(DrawnSpec):
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """What is accepted, counted and reported of a data set rather than stopped at.
+
+    drop_broken: leave out broken boxes; `coco` always does, since two boxes of train2017 as
+        published have no height.
+    skip_broken_images: leave out photographs of one's own that cannot be read, with their boxes.
+    scale_16bit: take the upper byte of one's own grey photographs of 16 bits.
+    """
+
+    drop_broken: bool = False
+    skip_broken_images: bool = False
+    scale_16bit: bool = False
+
+
+TOLERANT = Tolerance(drop_broken=True, skip_broken_images=True, scale_16bit=True)
+"""To look at a data set that may have been prepared with any of it."""
+
+
+@dataclass(frozen=True)
 class DatasetSpec:
     """Which data set to open, and how.
 
@@ -86,8 +105,7 @@ class DatasetSpec:
         has neither `test` nor `val`.
     split_seed: chooses those images.
     fold: of five that share out all of the data set's photographs; `published` for its own splits.
-    drop_broken: leave out broken boxes and report them, rather than stop; `coco` always does,
-        since two boxes of train2017 as published have no height.
+    tolerance: what to accept rather than stop.
     tile: side in pixels of an image in laboro-mosaics; mosaic_seed: how they are grouped.
     cut: side in pixels of the tiles that dota's images are cut into; overlap: pixels that
         neighbours share.
@@ -100,7 +118,7 @@ class DatasetSpec:
     test_fraction: float = 0.2
     split_seed: int = 0
     fold: Fold = Fold.PUBLISHED
-    drop_broken: bool = False
+    tolerance: Tolerance = Tolerance()
     tile: int = 256
     mosaic_seed: int = 0
     cut: int = 512

@@ -83,7 +83,7 @@ def joined(sources: Sequence[FolderSource]) -> FolderSource:
             ]
     split = CocoSplit(tuple(images), sources[0].split.categories, tuple(annotations))
     most = max((s.most_pixels for s in sources if s.most_pixels), default=None)
-    return FolderSource(split, folder, most)
+    return replace(sources[0], split=split, image_dir=folder, most_pixels=most)
 
 
 def class_counts(split: CocoSplit) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

@@ -25,7 +25,12 @@ _PIL_SETTINGS = threading.Lock()
 
 
 def load_image(
-    path: Path, record: ImageRecord, *, most_pixels: int | None = None
+    path: Path,
+    record: ImageRecord,
+    *,
+    most_pixels: int | None = None,
+    upright: bool = False,
+    scale_16bit: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode an image to uint8 RGB of shape (record.height, record.width, 3).
 
@@ -34,19 +39,35 @@ def load_image(
     transparent images become RGB (transparency is left out).
 
     most_pixels: width · height up to which the header is believed; if None, PIL's limit.
+    upright: apply the EXIF orientation, as viewers do, unless the record's size fits the stored
+        image alone.
+    scale_16bit: take the upper byte of grey images of 16 bits, rather than refuse them.
 
     Raises UserError if the file is missing, damaged, too large, of more than 8 bits per channel,
     or of another size than the record's.
     """
     label = f"{path} (image id {record.id})"
     with _opened(path, label, most_pixels) as image:
-        fitting = _in_recorded_size(image, record, label)
+        fitting = _in_recorded_size(image, record, label, upright)
+        if is_16bit(fitting) and scale_16bit:
+            fitting = upper_byte(fitting)
         if fitting.mode.startswith(("I", "F")):
+            wide = "; or prepare with --scale-16bit" if is_16bit(fitting) else ""
             raise UserError(
                 f"{label}: has more than 8 bits per channel (mode {fitting.mode}); "
-                "convert it to 8 bits"
+                f"convert it to 8 bits{wide}"
             )
         return np.asarray(fitting if fitting.mode == "RGB" else fitting.convert("RGB"))
+
+
+def is_16bit(image: Image.Image) -> bool:
+    """Whether it is grey with 16 bits; of colour with 16 bits PIL takes the upper byte itself."""
+    return image.mode.startswith("I;16")
+
+
+def upper_byte(image: Image.Image) -> Image.Image:
+    """A grey image of 16 bits as one of 8: values of 0 to 65535 become 0 to 255."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def image_size(path: Path, *, most_pixels: int | None = None) -> tuple[int, int]:
@@ -57,6 +78,19 @@ def image_size(path: Path, *, most_pixels: int | None = None) -> tuple[int, int]
     """
     with _opened(path, str(path), most_pixels) as image:
         return image.size
+
+
+def decoding_fault(path: Path, *, most_pixels: int | None = None) -> str | None:
+    """What is wrong with an image file, after decoding all of it; None if nothing is.
+
+    most_pixels: as for load_image.
+    """
+    try:
+        with _opened(path, str(path), most_pixels) as image:
+            image.load()
+    except UserError as error:
+        return str(error)
+    return None
 
 
 @contextmanager
@@ -87,13 +121,16 @@ def _opened(path: Path, label: str, most_pixels: int | None) -> Iterator[Image.I
             Image.MAX_IMAGE_PIXELS = pil_limit
 
 
-def _in_recorded_size(image: Image.Image, record: ImageRecord, label: str) -> Image.Image:
+def _in_recorded_size(
+    image: Image.Image, record: ImageRecord, label: str, upright: bool
+) -> Image.Image:
     size = (record.width, record.height)
+    turned = image.getexif().get(EXIF_ORIENTATION) in TURNED_BY_A_QUARTER
+    told = image.size[::-1] if turned else image.size
+    if told == size and (upright or image.size != size):
+        return ImageOps.exif_transpose(image)
     if image.size == size:
         return image
-    turned = image.getexif().get(EXIF_ORIENTATION) in TURNED_BY_A_QUARTER
-    if turned and image.size == (record.height, record.width):
-        return ImageOps.exif_transpose(image)
     raise UserError(
         f"{label}: is {image.width}x{image.height} px but the json says "
         f"{record.width}x{record.height}; correct width and height or use the right file"

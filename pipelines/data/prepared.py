@@ -32,11 +32,17 @@ FORMAT = 1
 
 
 def prepare(
-    sources: Mapping[str, ImageSource], folder: Path, input_size: int, *, progress: bool = True
+    sources: Mapping[str, ImageSource],
+    folder: Path,
+    input_size: int,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    progress: bool = True,
 ) -> None:
     """Write the prepared data set of these splits (name to source) to `folder`.
 
     input_size: S, the side in pixels to which images are stretched (bilinear, antialiased).
+    reading: how a data set of one's own was read, for the manifest and so for each `run.json`.
     progress: show a bar with the time left on stderr.
 
     Each image is decoded once. The folder appears when it is whole; an existing prepared data
@@ -56,6 +62,8 @@ def prepare(
                 for name, source in sources.items()
             }
             manifest = {"format": FORMAT, "input_size": input_size, "splits": splits}
+            if reading:
+                manifest["reading"] = dict(reading)
             (partial / MANIFEST).write_bytes(_json_bytes(manifest, indent=2))
     except OSError as error:
         raise UserError(

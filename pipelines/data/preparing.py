@@ -6,12 +6,12 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from filelock import FileLock
 
-from pipelines.data.dataset_spec import Fold
+from pipelines.data.dataset_spec import Fold, Tolerance
 from pipelines.data.fingerprint import state_digest
 from pipelines.data.neighbours import neighbouring_photographs
 from pipelines.data.prepared import MANIFEST, prepare
@@ -53,8 +53,8 @@ def ensure_prepared(
     dataset: str,
     input_size: int,
     fold: Fold = Fold.PUBLISHED,
+    tolerance: Tolerance | None = None,
     *,
-    drop_broken: bool = False,
     look: Look | None = None,
 ) -> Path:
     """The prepared folder, made now if it is not there; one process makes it, others wait.
@@ -66,17 +66,17 @@ def ensure_prepared(
         dataset: a name, or the path of a folder.
         input_size: side of the square images, pixels.
         fold: which of its photographs are tested.
-        drop_broken: leave out broken boxes and report them, rather than stop; of a folder of one's
-            own this is remembered.
+        tolerance: what to accept of a data set; of a folder of one's own this is remembered.
         look: what to say of a folder of one's own before it is prepared, a line each.
 
     Raises:
         UserError: the data set is not found or broken.
     """
+    tolerance = tolerance or Tolerance()
     folder = prepared_folder(dataset, input_size, fold)
     folder.parent.mkdir(exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.wait")):
-        spec = DatasetSpec(dataset, fold=fold, drop_broken=drop_broken)
+        spec = DatasetSpec(dataset, fold=fold, tolerance=tolerance)
         if dataset not in NAMES:
             _prepare_own(spec, folder, input_size, look)
         elif not (folder / MANIFEST).exists():
@@ -90,16 +90,31 @@ def ensure_prepared(
 def _prepare_own(spec: DatasetSpec, folder: Path, input_size: int, look: Look | None) -> None:
     record = folder.with_name(f".{folder.name}.json")
     before = json.loads(record.read_text()) if record.exists() else {}
-    dropping = spec.drop_broken or before.get("drop_broken", False)
+    tolerance = Tolerance(
+        **{name: asked or before.get(name, False) for name, asked in asdict(spec.tolerance).items()}
+    )
     dataset = spec.name
-    state = {"files": state_digest(Path(dataset).expanduser()), "drop_broken": dropping}
+    own = Path(dataset).expanduser()
+    state = {"files": state_digest(own), **asdict(tolerance)}
     ready = (folder / MANIFEST).exists()
     if ready and before == state:
         return
     if ready:
         note(f"{dataset}: its files have changed; preparing it anew")
-    sources = open_dataset(replace(spec, drop_broken=dropping))
+    said: list[str] = []
+
+    def report(line: str) -> None:
+        note(line)
+        said.append(line)
+
+    sources = open_dataset(replace(spec, tolerance=tolerance), report=report)
     for line in look(sources, input_size) if look else ():
         note(line)
-    prepare(sources, folder, input_size)
+    reading = {**asdict(tolerance), "said": [_without_place(line, own) for line in said]}
+    prepare(sources, folder, input_size, reading=reading)
     write_whole(record, json.dumps(state))
+
+
+def _without_place(line: str, folder: Path) -> str:
+    """The line with paths relative to the data set's folder."""
+    return line.replace(f"{folder}/", "").removeprefix(f"{folder}: ").replace(str(folder), ".")

@@ -26,7 +26,7 @@ from pipelines.data.mosaic import mosaic, seeded_order
 from pipelines.data.published.catalogue import PUBLISHED, Counts, differences
 from pipelines.data.published.fetch import fetch
 from pipelines.data.records import CocoSplit
-from pipelines.data.root import ROOT_VARIABLE, data_root
+from pipelines.data.root import FOLDERS, ROOT_VARIABLE, data_root
 from pipelines.data.sources import DrawnSource, ImageSource
 from pipelines.data.tiles import tiled
 from pipelines.system.errors import UserError, note
@@ -40,14 +40,6 @@ __all__ = [
     "own_folder",
     "require_data_set",
 ]
-
-FOLDERS = {
-    "laboro-mosaics": "laboro_tomato",
-    "laboro": "laboro_tomato",
-    "nwpu": "nwpu_vhr10",
-    "coco-mini": "coco_mini",
-}
-"""Where under the data root the photographs of a name lie."""
 
 NAMES = ("scenes", "aerial", *FOLDERS, *PUBLISHED)
 

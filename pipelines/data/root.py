@@ -7,6 +7,14 @@ ROOT_VARIABLE = "DETECTION_DATA"
 DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Beside the repository."""
 
+FOLDERS = {
+    "laboro-mosaics": "laboro_tomato",
+    "laboro": "laboro_tomato",
+    "nwpu": "nwpu_vhr10",
+    "coco-mini": "coco_mini",
+}
+"""Where under the data root the photographs of a name lie."""
+
 
 def data_root(root: str | None = None) -> Path:
     """The folder of the named data sets: as given, else by the variable, else the default."""

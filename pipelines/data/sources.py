@@ -33,16 +33,25 @@ class FolderSource:
     """Image files in a folder; each call of `image` decodes and checks one file.
 
     most_pixels: width · height above which an image is refused; if None, PIL's limit.
+    upright, scale_16bit: see load_image.
     """
 
     split: CocoSplit
     image_dir: Path
     most_pixels: int | None = None
+    upright: bool = False
+    scale_16bit: bool = False
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Decode split.images[index]; see load_image for the checks."""
         record = self.split.images[index]
-        return load_image(self.image_dir / record.file_name, record, most_pixels=self.most_pixels)
+        return load_image(
+            self.image_dir / record.file_name,
+            record,
+            most_pixels=self.most_pixels,
+            upright=self.upright,
+            scale_16bit=self.scale_16bit,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipelines.data import preparing
-from pipelines.data.dataset_spec import Fold
+from pipelines.data.dataset_spec import Fold, Tolerance
 from pipelines.data.sources import ImageSource
 
 
 def ensure_prepared(
-    dataset: str, input_size: int, fold: Fold = Fold.PUBLISHED, *, drop_broken: bool = False
+    dataset: str,
+    input_size: int,
+    fold: Fold = Fold.PUBLISHED,
+    tolerance: Tolerance | None = None,
 ) -> Path:
     """As `pipelines.data.preparing.ensure_prepared`, with a look at a folder of one's own."""
 
@@ -22,4 +25,4 @@ def ensure_prepared(
         yield from summary_lines(sources, size)
         yield f"to look at it: python -m pipelines.inspect {shlex.quote(dataset)}"
 
-    return preparing.ensure_prepared(dataset, input_size, fold, drop_broken=drop_broken, look=look)
+    return preparing.ensure_prepared(dataset, input_size, fold, tolerance, look=look)

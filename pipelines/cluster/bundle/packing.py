@@ -30,7 +30,7 @@ from pipelines.cluster.bundle.packages import compiled_packages, pack_packages, 
 from pipelines.cluster.bundle.photographs import pack_photographs, unpack_photographs
 from pipelines.cluster.bundle.pixels import pack_pixels
 from pipelines.cluster.launch import parents
-from pipelines.data.dataset_spec import Fold
+from pipelines.data.dataset_spec import TOLERANT, Fold
 from pipelines.data.mosaic import photographs
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
@@ -197,7 +197,7 @@ def _pack_data(folder: Path, specs: Mapping[str, RunSpec], *, pixels: bool) -> N
         source = ensure_prepared(dataset, size, fold)
         opened: Mapping[str, ImageSource] = {}
         if not pixels:
-            spec_of_data = DatasetSpec(dataset, fold=fold, drop_broken=True)
+            spec_of_data = DatasetSpec(dataset, fold=fold, tolerance=TOLERANT)
             opened = open_dataset(spec_of_data, report=lambda _: None)
         target = folder / DATA / source.name
         target.mkdir(parents=True)

@@ -5,12 +5,11 @@ lists the objects of P0001.png. As in read_coco nothing is altered silently.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipelines.data.formats.boxes import SMALLEST_SIDE, BrokenBoxError, CheckedBox
-from pipelines.data.formats.image_files import inside
+from pipelines.data.formats.image_files import ENDINGS, inside
 from pipelines.data.formats.split_builder import SplitBuilder, numbered_categories
 from pipelines.data.formats.text_files import read_text
 from pipelines.data.images import image_size
@@ -30,18 +29,16 @@ PARTS = {"train": "train", "test": "val"}
 LABEL_FOLDERS = ("labelTxt", "labelTxt-v1.0/labelTxt", "labelTxt-v1.0")
 """Where in a part's folder the label files lie: the first of these that is there."""
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
-
 MOST_PIXELS = 400_000_000
 """Above PIL's limit for decompression bombs, since DOTA's images reach 13,000 x 13,000 px."""
 
+UNMARKED_FIELDS = 9
+"""Of a line without the mark `difficult`."""
+
+CUT = 2
+"""The devkit's mark for an object that a tile cuts."""
+
 _UNPACK = "unpack DOTA's archives there again"
-
-
-def is_dota(folder: Path) -> bool:
-    """Whether the folder has the form of DOTA rather than COCO's."""
-    train = folder / PARTS["train"]
-    return (train / "images").is_dir() and any((train / name).is_dir() for name in LABEL_FOLDERS)
 
 
 def image_folder(folder: Path, split: str) -> Path:
@@ -63,38 +60,53 @@ def read_dota(
     Image ids count from 1 in the order of the names; file names are relative to image_folder.
     Files of other endings are passed over. A box spans its four corners: from the least to the
     greatest x and y, clipped to the image where corners lie over its edge, which is reported.
-    Objects marked difficult get iscrowd = 1: neither trained on nor counted.
+    Objects marked difficult, or cut by a tile (2, the devkit's), get iscrowd = 1: neither trained
+    on nor counted. A line without the mark is of an object that is not difficult.
 
     drop_broken: leave out broken lines (not of ten fields, not numbers, not finite, without area,
-    outside the image, unknown class, difficult not 0 or 1) and report how many, rather than stop.
+    outside the image, unknown class, difficult not 0, 1 or 2) and report how many, rather than
+    stop.
 
     Raises UserError on anything else that is wrong with the files.
     """
     part = folder / PARTS[split]
     builder = SplitBuilder(str(part), drop_broken)
-    for image_file, label_file in _pairs(part):
+    labels = next((part / name for name in LABEL_FOLDERS if (part / name).is_dir()), None)
+    if labels is None:
+        raise UserError(f"{part / LABEL_FOLDERS[0]}: no such folder of label files; {_UNPACK}")
+    add_part(part / "images", labels, CLASSES, builder)
+    return builder.finish(numbered_categories(CLASSES), report)
+
+
+def add_part(images: Path, labels: Path, classes: tuple[str, ...], builder: SplitBuilder) -> None:
+    """Read a folder of images and one of label files into a split; see read_dota.
+
+    Category id k is classes[k - 1].
+    Raises UserError.
+    """
+    for image_file, label_file in _pairs(images, labels):
+        if not builder.is_usable(image_file, most_pixels=MOST_PIXELS):
+            continue
         width, height = image_size(image_file, most_pixels=MOST_PIXELS)
         image = builder.add_image(image_file.name, width, height)
-        for number, line in _object_lines(label_file):
+        for number, line in object_lines(label_file):
             where = f"{label_file}: line {number}"
             try:
-                category_id, corners, difficult = _parse_line(line)
+                category_id, corners, difficult = _parse_line(line, classes)
                 box = _box(corners, image)
             except BrokenBoxError as error:
                 builder.add_broken(where, error)
                 continue
-            if box.clipped:  # by any distance: the builder's own count is of rounding
+            if box.clipped:  # by any distance: the builder's own count is of lesser ones
                 builder.notice("boxes over the image's edge were clipped", where)
-            builder.add_box(image, category_id, CheckedBox(box.bbox, clipped=False), difficult)
-    return builder.finish(numbered_categories(CLASSES), report)
+            if difficult == CUT:
+                builder.notice("objects have difficult 2, cut by a tile, and are ignored", where)
+            builder.add_box(image, category_id, CheckedBox(box.bbox), int(difficult > 0))
 
 
-def _pairs(part: Path) -> list[tuple[Path, Path]]:
+def _pairs(image_folder: Path, label_folder: Path) -> list[tuple[Path, Path]]:
     """Each image file with its label file, in the order of the names."""
-    label_folder = next((part / name for name in LABEL_FOLDERS if (part / name).is_dir()), None)
-    if label_folder is None:
-        raise UserError(f"{part / LABEL_FOLDERS[0]}: no such folder of label files; {_UNPACK}")
-    images = _files_by_stem(part / "images", IMAGE_ENDINGS)
+    images = _files_by_stem(image_folder, ENDINGS)
     labels = _files_by_stem(label_folder, (".txt",))
     if unlabelled := images.keys() - labels.keys():
         stem = min(unlabelled)
@@ -103,7 +115,7 @@ def _pairs(part: Path) -> list[tuple[Path, Path]]:
             "one if there is no object in the image"
         )
     if alone := labels.keys() - images.keys():
-        raise UserError(f"{labels[min(alone)]}: has no image in {part / 'images'}; {_UNPACK}")
+        raise UserError(f"{labels[min(alone)]}: has no image in {image_folder}; {_UNPACK}")
     return [(images[stem], labels[stem]) for stem in sorted(images)]
 
 
@@ -114,20 +126,20 @@ def _files_by_stem(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
         raise UserError(f"{folder}: cannot be listed ({error.strerror}); {_UNPACK}") from None
     found: dict[str, Path] = {}
     for path in paths:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", path.stem) or not path.is_file():
-            raise UserError(
-                f"{folder}: {path.name[:40]!r} is no file with a name of letters, digits, _ and - "
-                "before its ending; rename it or take it away"
-            )
+        if path.name.startswith("."):
+            continue
+        safe = inside(folder, path, str(folder))
+        if not path.is_file():
+            raise UserError(f"{folder}: {path.name[:40]!r} is no file; take it away")
         if path.stem in found:
             raise UserError(
                 f"{path}: has the name of {found[path.stem].name}; keep one file of each name"
             )
-        found[path.stem] = inside(folder, path, str(folder))
+        found[path.stem] = safe
     return found
 
 
-def _object_lines(file: Path) -> Iterator[tuple[int, str]]:
+def object_lines(file: Path) -> Iterator[tuple[int, str]]:
     """The lines that describe objects, with their numbers from 1: not the head, not blank ones."""
     in_head = True
     for number, line in enumerate(read_text(file, _UNPACK).splitlines(), start=1):
@@ -137,20 +149,23 @@ def _object_lines(file: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
 
 
-def _parse_line(line: str) -> tuple[int, list[float], int]:
-    """Category id, the corners x1 y1 to x4 y4, and difficult (0 or 1)."""
+def _parse_line(line: str, classes: tuple[str, ...]) -> tuple[int, list[float], int]:
+    """Category id, the corners x1 y1 to x4 y4, and difficult (0, 1 or CUT)."""
     fields = line.split()
-    if len(fields) != 10:
+    if len(fields) == UNMARKED_FIELDS:
+        fields.append("0")
+    if len(fields) != UNMARKED_FIELDS + 1:
         wrong = f"has {len(fields)} fields, not ten: {line[:40]!r}"
         raise BrokenBoxError("not of ten fields", f"{wrong} is not x1 y1 to x4 y4 class difficult")
     *numbers, name, difficult = fields
-    if difficult not in ("0", "1"):
+    if difficult not in ("0", "1", str(CUT)):
         raise BrokenBoxError(
-            "with difficult not 0 or 1", f"has difficult {difficult[:20]!r}, which is not 0 or 1"
+            "with difficult not 0, 1 or 2",
+            f"has difficult {difficult[:20]!r}, which is not 0, 1 or 2",
         )
-    if name not in CLASSES:
+    if name not in classes:
         wrong = f"has the unknown class {name[:40]!r}"
-        raise BrokenBoxError("of unknown class", f"{wrong}, not one of DOTA's {len(CLASSES)}")
+        raise BrokenBoxError("of unknown class", f"{wrong}, not one of DOTA's {len(classes)}")
     told = f"has the corners {' '.join(number[:20] for number in numbers)}"
     try:
         corners = [float(number) for number in numbers]
@@ -158,7 +173,7 @@ def _parse_line(line: str) -> tuple[int, list[float], int]:
         raise BrokenBoxError("not of numbers", f"{told}, which are not eight numbers") from None
     if not all(math.isfinite(corner) for corner in corners):
         raise BrokenBoxError("not finite", f"{told}, which are not finite")
-    return CLASSES.index(name) + 1, corners, int(difficult)
+    return classes.index(name) + 1, corners, int(difficult)
 
 
 def _box(corners: list[float], image: ImageRecord) -> CheckedBox:
@@ -174,4 +189,4 @@ def _box(corners: list[float], image: ImageRecord) -> CheckedBox:
     if min(width, height) < SMALLEST_SIDE:
         inside = f"its image of {image.width}x{image.height} px"
         raise BrokenBoxError("outside the image", f"{told}, which lies outside {inside}")
-    return CheckedBox((left, top, width, height), clipped)
+    return CheckedBox((left, top, width, height), float(clipped))

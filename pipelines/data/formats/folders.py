@@ -4,37 +4,36 @@ What a set lacks of the splits train, val and test is taken from those it has, a
 """
 
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipelines.data.dataset_spec import DatasetSpec
-from pipelines.data.formats.coco import read_coco
-from pipelines.data.formats.dota import MOST_PIXELS, image_folder, is_dota, read_dota
+from pipelines.data.formats.coco import read_coco, read_own_coco
+from pipelines.data.formats.coco_layout import find_coco, image_places
+from pipelines.data.formats.dota import MOST_PIXELS, image_folder, read_dota
+from pipelines.data.formats.dota_own import is_own_dota, read_own_dota
+from pipelines.data.formats.image_files import UNREAD, list_files, read_header
 from pipelines.data.formats.voc import is_devkit, read_voc
 from pipelines.data.formats.voc_own import is_own_voc, read_own_voc
 from pipelines.data.formats.yolo import is_yolo, read_yolo
 from pipelines.data.mosaic import seeded_order
+from pipelines.data.orientation import turned_upright
+from pipelines.data.photographs import Photographs
 from pipelines.data.published.catalogue import PUBLISHED, first_there
+from pipelines.data.root import FOLDERS
 from pipelines.data.sources import FolderSource
 from pipelines.system.errors import UserError
 
 Report = Callable[[str], None]
 Sources = dict[str, FolderSource]
 
-ANNOTATIONS = {
-    "train": ("train.json", "train2017.json", "instances_train2017.json"),
-    "val": ("val.json", "valid.json"),
-    "test": ("test.json", "val2017.json", "instances_val2017.json"),
-}
-"""Names of a split's json in annotations/. COCO's val2017 is what its papers test on."""
-
-EXPORTED = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
-"""Folders with images and _annotations.coco.json beside each other, as Roboflow exports."""
-EXPORTED_FILE = "_annotations.coco.json"
-
 WHOLE = ("voc", "coco", "dota")
 """Trained on whole, as in their papers: nothing is held out for validation."""
+
+NAMED = (*FOLDERS, *PUBLISHED)
+"""Data sets whose form is known and not told."""
 
 FORMS = (
     "COCO (annotations/train.json and images/), YOLO (data.yaml, images/ and labels/), "
@@ -64,78 +63,108 @@ def open_folder(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
         report(f"{folder}: has no test split; {count} of its images are held out for one")
     if "val" not in sources and spec.validation_fraction and spec.name not in WHOLE:
         sources |= _hold_out("val", sources["train"], spec.validation_fraction, spec, folder)
+        if spec.name not in NAMED:
+            count = len(sources["val"].split.images)
+            report(f"{folder}: has no val split; {count} of its train images are held out for one")
     return {name: sources[name] for name in ("train", "val", "test") if name in sources}
 
 
 def _read(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
     """The splits that are there, by the form that the folder has."""
+    dropping = spec.tolerance.drop_broken
     if spec.name == "voc" or is_devkit(folder):
         return {
-            name: FolderSource(
-                read_voc(folder, name, drop_broken=spec.drop_broken, report=report), folder
-            )
+            name: FolderSource(read_voc(folder, name, drop_broken=dropping, report=report), folder)
             for name in ("train", "test")
         }
-    if spec.name == "dota" or is_dota(folder):
+    if spec.name == "dota":
         return {
             name: FolderSource(
-                read_dota(folder, name, drop_broken=spec.drop_broken, report=report),
+                read_dota(folder, name, drop_broken=dropping, report=report),
                 image_folder(folder, name),
                 MOST_PIXELS,
             )
             for name in ("train", "test")
         }
-    if files := _coco_files(folder, spec.name):
+    if spec.name in PUBLISHED and (files := _published_coco(folder, spec.name)):
+        dropping = dropping or spec.name == "coco"
         return {
             split: FolderSource(
-                read_coco(
-                    file,
-                    images,
-                    drop_broken=spec.drop_broken or spec.name == "coco",
-                    report=report,
-                ),
-                images,
+                read_coco(file, images, drop_broken=dropping, report=report), images
             )
             for split, (file, images) in files.items()
         }
-    if is_own_voc(folder):
-        return read_own_voc(folder, drop_broken=spec.drop_broken, report=report)
-    if is_yolo(folder):
-        return read_yolo(folder, drop_broken=spec.drop_broken, report=report)
-    raise UserError(f"{folder}: no data set is found there; give a folder in the form of {FORMS}")
+    return _read_own(folder, spec, report)
 
 
-def _coco_files(folder: Path, name: str) -> dict[str, tuple[Path, Path]]:
-    """The json and the folder of images of each split that is there."""
+def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
+    asked = {
+        "drop_broken": spec.tolerance.drop_broken or spec.name == "coco",
+        "skip_broken_images": spec.tolerance.skip_broken_images,
+    }
+    forms: dict[str, str] = {}
+    if is_own_dota(folder):
+        form, sources = "DOTA", read_own_dota(folder, **asked, report=report)
+    elif files := find_coco(folder, report):
+        photographs = Photographs(folder)
+        form = "COCO"
+        forms = {split: f"COCO of {file.relative_to(folder)}" for split, file in files.items()}
+        sources = {
+            split: read_own_coco(
+                file, image_places(folder, split, file), photographs, **asked, report=report
+            )
+            for split, file in files.items()
+        }
+    elif is_own_voc(folder):
+        form, sources = "VOC", read_own_voc(folder, **asked, report=report)
+    elif is_yolo(folder):
+        form, sources = "YOLO", read_yolo(folder, **asked, report=report)
+    else:
+        raise UserError(
+            f"{folder}: no data set is found there; give a folder in the form of {FORMS}; "
+            "docs/own-data.md says how annotation tools export these"
+        )
+    sources = turned_upright(sources, str(folder), report)
+    if spec.name not in NAMED:
+        _tell(folder, dict.fromkeys(sources, form) | forms, sources, report)
+    if spec.tolerance.scale_16bit:
+        sources = {
+            name: _scaled(source, f"{folder}: {name}", report) for name, source in sources.items()
+        }
+    return sources
+
+
+def _tell(folder: Path, forms: Mapping[str, str], sources: Sources, report: Report) -> None:
+    """What is understood of a folder of one's own, a line a split, and what is left unread."""
+    for name, source in sources.items():
+        count = len(source.split.images)
+        place = source.image_dir.relative_to(folder) / os.path.commonpath(
+            [Path(image.file_name).parent for image in source.split.images]
+        )
+        report(f"{folder}: {name}: {forms[name]}, {count} photographs in {place.as_posix()}/")
+    if unread := list_files(folder, UNREAD, "**/*"):
+        report(
+            f"{folder}: {len(unread)} photographs are HEIC, which is not read; convert them to "
+            f"JPEG (first: {unread[0].relative_to(folder).as_posix()!r})"
+        )
+
+
+def _scaled(source: FolderSource, label: str, report: Report) -> FolderSource:
+    paths = (source.image_dir / image.file_name for image in source.split.images)
+    if count := sum(read_header(path).wide for path in paths):
+        report(f"{label}: {count} photographs of 16 bits are scaled to 8")
+    return replace(source, scale_16bit=True)
+
+
+def _published_coco(folder: Path, name: str) -> dict[str, tuple[Path, Path]]:
+    """The json and the folder of images of each split of a published set that is there."""
     found = {}
-    if name in PUBLISHED:
-        for split, layout in PUBLISHED[name].layout.items():
-            file = first_there(folder, layout.annotations)
-            images = first_there(folder, layout.images)
-            if file and images:
-                found[split] = file, images
-    return found or _own_coco_files(folder)
-
-
-def _own_coco_files(folder: Path) -> dict[str, tuple[Path, Path]]:
-    found = {}
-    for split, names in ANNOTATIONS.items():
-        inside = [folder / "annotations" / name for name in names]
-        beside = [folder / part / EXPORTED_FILE for part in EXPORTED[split]]
-        file = next((path for path in inside + beside if path.is_file()), None)
-        if file is not None:
-            found[split] = file, _image_folder(folder, split, file)
+    for split, layout in PUBLISHED[name].layout.items():
+        file = first_there(folder, layout.annotations)
+        images = first_there(folder, layout.images)
+        if file and images:
+            found[split] = file, images
     return found
-
-
-def _image_folder(folder: Path, split: str, file: Path) -> Path:
-    """Where the images of a json lie: beside it, in images/, or in a folder of the split's name."""
-    if file.name == EXPORTED_FILE:
-        return file.parent
-    images = folder / "images"
-    stem = file.stem.removeprefix("instances_")
-    parts = (images / split, images, folder / stem, folder / split)
-    return next((part for part in parts if part.is_dir()), images)
 
 
 def _refuse_other_categories(sources: Sources, folder: Path) -> None:

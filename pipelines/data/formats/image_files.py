@@ -2,20 +2,22 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from pipelines.data.formats.text_files import is_one_line
-from pipelines.data.images import EXIF_ORIENTATION, TURNED_BY_A_QUARTER, UNDECODABLE
+from pipelines.data.images import EXIF_ORIENTATION, TURNED_BY_A_QUARTER, UNDECODABLE, is_16bit
 from pipelines.system.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Of image files, in small or capital letters."""
 
-SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-"""What a split's folder may be called."""
+UNREAD = (".heic", ".heif")
+"""Photographs that Pillow alone does not decode."""
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _UPRIGHT = 1
@@ -23,27 +25,16 @@ _UPRIGHT = 1
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Width and height in pixels: as stored, and with the EXIF orientation applied."""
+    """Width and height in pixels: as stored, and with the EXIF orientation applied.
+
+    orientation: EXIF's, 1 to 8, that is still to be applied.
+    wide: whether it has 16 bits a channel, as grey.
+    """
 
     stored: tuple[int, int]
     upright: tuple[int, int]
-
-
-def split_folders(parent: Path) -> dict[str, Path]:
-    """The folders of train, val and test under the parent, as far as there are any.
-
-    Raises UserError if a split has two, such as val/ and valid/.
-    """
-    folders = {}
-    for split, names in SPLIT_NAMES.items():
-        found = [parent / name for name in names if (parent / name).is_dir()]
-        if len(found) > 1:
-            raise UserError(
-                f"{parent}: has both {found[0].name}/ and {found[1].name}/; keep one of them"
-            )
-        if found:
-            folders[split] = found[0]
-    return folders
+    orientation: int = 1
+    wide: bool = False
 
 
 def list_files(folder: Path, endings: tuple[str, ...], pattern: str = "*") -> list[Path]:
@@ -85,18 +76,35 @@ def inside(folder: Path, path: Path, where: str) -> Path:
     return folder / way
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too odd to ask."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_header(path: Path) -> ImageHeader:
     """Read an image's size without decoding its pixels.
 
-    Raises UserError if the file is no image or too large, or if its EXIF orientation turns or
-    mirrors it without changing its size: what its boxes lie on cannot be told then.
+    Raises UserError if the file is no image or too large.
     """
+    with _opened(path) as image:
+        width, height = image.size
+        orientation = _orientation(image)
+        wide = is_16bit(image)
+    turned = orientation in TURNED_BY_A_QUARTER
+    upright = (height, width) if turned else (width, height)
+    return ImageHeader((width, height), upright, orientation, wide)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
-                width, height = image.size
-                orientation = _orientation(image)
+                yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UserError(
             f"{path}: is larger than {Image.MAX_IMAGE_PIXELS} pixels; "
@@ -107,18 +115,12 @@ def read_header(path: Path) -> ImageHeader:
         raise UserError(
             f"{path}: is no image that can be read ({told}); fetch it again or take it out"
         ) from None
-    turned = orientation in TURNED_BY_A_QUARTER
-    if orientation in range(2, 9) and (not turned or width == height):
-        raise UserError(
-            f"{path}: has EXIF orientation {orientation}, which does not show in its size; "
-            "save the image upright, or take the tag out where the boxes lie on it as stored"
-        )
-    return ImageHeader((width, height), (height, width) if turned else (width, height))
 
 
-def _orientation(image: Image.Image) -> object:
+def _orientation(image: Image.Image) -> int:
     """The EXIF orientation that is still to be applied; PIL applies that of TIFF by itself."""
     if image.format == "TIFF":
         return _UPRIGHT
     # PNG's own getexif would decode the pixels to look behind them.
-    return Image.Image.getexif(image).get(EXIF_ORIENTATION, _UPRIGHT)
+    told = Image.Image.getexif(image).get(EXIF_ORIENTATION)
+    return told if isinstance(told, int) and 1 <= told <= 8 else _UPRIGHT

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.data.formats.boxes import BrokenBoxError, check_box
 from pipelines.data.formats.split_builder import SplitBuilder, numbered_categories
 from pipelines.data.formats.text_files import read_text
-from pipelines.data.formats.voc_xml import image_size, parse_xml, read_objects
+from pipelines.data.formats.voc_xml import NO_DIFFICULT, image_size, parse_xml, read_objects
 from pipelines.data.records import CocoSplit
 from pipelines.system.errors import UserError, note
 
@@ -52,8 +52,8 @@ def read_voc(
     is found there, and VOC's AP takes them for its difficult ones. Parts of a person are not read.
 
     drop_broken: leave out broken boxes (no area, outside the image, not finite, not four numbers,
-    unknown class) and report how many, rather than stop. Boxes over the edge by at most 1 px are
-    clipped, and their number reported.
+    unknown class) and report how many, rather than stop. Boxes over the edge are clipped as
+    check_box does, and their number reported.
 
     Raises UserError on anything else that is wrong with the files.
     """
@@ -75,7 +75,9 @@ def read_voc(
             except BrokenBoxError as error:
                 builder.add_broken(found.where, error)
                 continue
-            builder.add_box(image, category_id, box, found.difficult)
+            if found.difficult is None:
+                builder.notice(NO_DIFFICULT, found.where)
+            builder.add_box(image, category_id, box, found.difficult or 0)
     return builder.finish(numbered_categories(CLASSES), report)
 
 

@@ -14,7 +14,14 @@ from pipelines.data.formats.image_files import ENDINGS, inside, list_files, read
 from pipelines.data.formats.split_builder import SplitBuilder, numbered_categories
 from pipelines.data.formats.text_files import check_class_names, read_class_names
 from pipelines.data.formats.voc_layout import Part, find_parts, is_own_voc
-from pipelines.data.formats.voc_xml import VocObject, image_size, parse_xml, read_objects
+from pipelines.data.formats.voc_xml import (
+    NO_DIFFICULT,
+    VocObject,
+    image_size,
+    parse_xml,
+    read_objects,
+)
+from pipelines.data.photographs import Photographs
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource
 from pipelines.system.errors import UserError, note
@@ -38,7 +45,11 @@ class _Annotated:
 
 
 def read_own_voc(
-    folder: Path, *, drop_broken: bool = False, report: Callable[[str], None] = note
+    folder: Path,
+    *,
+    drop_broken: bool = False,
+    skip_broken_images: bool = False,
+    report: Callable[[str], None] = note,
 ) -> dict[str, FolderSource]:
     """Read and check the splits: train, and val and test where there are any.
 
@@ -53,17 +64,26 @@ def read_own_voc(
     iscrowd = 1, as in read_voc. Images without an xml, or in no list, are left out and reported.
 
     drop_broken: leave out broken boxes (no area, outside the image, not finite, not four numbers,
-    unknown class) and report how many, rather than stop. Boxes over the edge by at most 1 px are
-    clipped, and their number reported.
+    unknown class) and report how many, rather than stop. Boxes over the edge are clipped as
+    check_box does, and their number reported. skip_broken_images: leave out photographs that
+    cannot be decoded, and report how many.
 
     Raises UserError on anything else that is wrong, such as a file outside the folder.
     """
-    parts = find_parts(folder)
+    parts = find_parts(folder, report)
+    photographs = Photographs(folder)
     pictures = {place: _by_stem(place) for place in {part.image_dir for part in parts.values()}}
+    builders = {
+        split: SplitBuilder(f"{folder} ({split})", drop_broken, skip_broken_images)
+        for split in parts
+    }
     annotated = {
-        split: list(_read_part(folder, part, pictures[part.image_dir]))
+        split: list(
+            _read_part(folder, part, pictures[part.image_dir], photographs, builders[split])
+        )
         for split, part in parts.items()
     }
+    photographs.tell(str(folder), report)
     everything = [image for images in annotated.values() for image in images]
     _report_unused(folder, pictures, {image.file for image in everything}, report)
     first = 0 if any(_starts_at_zero(o) for image in everything for o in image.objects) else 1
@@ -72,7 +92,7 @@ def read_own_voc(
     names = _class_names(folder, {o.name for image in everything for o in image.objects})
     return {
         split: FolderSource(
-            _build(folder, split, images, names, first, drop_broken, report), folder
+            _build(folder, builders[split], images, names, first, report), folder, upright=True
         )
         for split, images in annotated.items()
     }
@@ -80,16 +100,22 @@ def read_own_voc(
 
 def _by_stem(image_dir: Path) -> dict[str, list[Path]]:
     pictures = defaultdict(list)
-    for path in list_files(image_dir, ENDINGS):
+    for path in list_files(image_dir, ENDINGS, "**/*"):
         pictures[path.stem].append(path)
     return pictures
 
 
-def _read_part(folder: Path, part: Part, pictures: dict[str, list[Path]]) -> Iterator[_Annotated]:
+def _read_part(
+    folder: Path,
+    part: Part,
+    pictures: dict[str, list[Path]],
+    photographs: Photographs,
+    builder: SplitBuilder,
+) -> Iterator[_Annotated]:
     owners: dict[Path, Path] = {}
     for xml_file in part.xml_files:
         root = parse_xml(inside(folder, xml_file, str(folder)), _EXPORT)
-        found = _picture(xml_file, root, part.image_dir, pictures)
+        found = _picture(xml_file, root, part.image_dir, pictures, photographs)
         if found in owners:
             raise UserError(
                 f"{xml_file}: has the same image as {owners[found]}, {found.name!r}; "
@@ -97,19 +123,29 @@ def _read_part(folder: Path, part: Part, pictures: dict[str, list[Path]]) -> Ite
             )
         owners[found] = xml_file
         image_file = inside(folder, found, str(xml_file))
-        size, sizeless = _size(root, xml_file, image_file)
-        yield _Annotated(image_file, size, sizeless, tuple(read_objects(root, xml_file)))
+        if builder.is_usable(image_file):
+            size, sizeless = _size(root, xml_file, image_file)
+            yield _Annotated(image_file, size, sizeless, tuple(read_objects(root, xml_file)))
 
 
 def _picture(
-    xml_file: Path, root: ElementTree.Element, image_dir: Path, pictures: dict[str, list[Path]]
+    xml_file: Path,
+    root: ElementTree.Element,
+    image_dir: Path,
+    pictures: dict[str, list[Path]],
+    photographs: Photographs,
 ) -> Path:
-    """The image of the xml's own name, else the one it names, among those of the folder."""
+    """The image of the xml's own name, else the one it names, first among those of the folder."""
     found = pictures.get(xml_file.stem, [])
+    if len(found) > 1:
+        found = [path for path in found if path.parent.name == xml_file.parent.name] or found
     told = root.findtext("filename", "").strip()
     if not found:
         alike = pictures.get(Path(told).stem, [])
         found = [path for path in alike if path.name == told]
+    if not found:
+        elsewhere = photographs.find(told) or photographs.find(xml_file.stem)
+        found = [elsewhere] if elsewhere else []
     if not found:
         raise UserError(
             f"{xml_file}: there is no image {xml_file.stem!r} in {image_dir}, nor its filename "
@@ -171,15 +207,13 @@ def _class_names(folder: Path, occurring: set[str]) -> tuple[str, ...]:
 
 def _build(
     folder: Path,
-    split: str,
+    builder: SplitBuilder,
     images: list[_Annotated],
     names: tuple[str, ...],
     first: int,
-    drop_broken: bool,
     report: Callable[[str], None],
 ) -> CocoSplit:
     """first: what the leftmost pixel is called; from 1, the right and lower corners are inside."""
-    builder = SplitBuilder(f"{folder} ({split})", drop_broken)
     for annotated in images:
         image = builder.add_image(annotated.file.relative_to(folder).as_posix(), *annotated.size)
         if annotated.sizeless:
@@ -195,7 +229,9 @@ def _build(
             except BrokenBoxError as error:
                 builder.add_broken(found.where, error)
                 continue
-            builder.add_box(image, names.index(found.name) + 1, box, found.difficult)
+            if found.difficult is None:
+                builder.notice(NO_DIFFICULT, found.where)
+            builder.add_box(image, names.index(found.name) + 1, box, found.difficult or 0)
     return builder.finish(numbered_categories(names), report)
 
 

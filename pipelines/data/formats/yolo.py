@@ -13,7 +13,8 @@ from pipelines.data.formats.boxes import BrokenBoxError, CheckedBox, check_box
 from pipelines.data.formats.image_files import inside, list_files, read_header
 from pipelines.data.formats.split_builder import SplitBuilder, numbered_categories
 from pipelines.data.formats.text_files import read_text
-from pipelines.data.formats.yolo_layout import Layout, find_layout, is_yolo
+from pipelines.data.formats.yolo_layout import find_layout, is_yolo
+from pipelines.data.formats.yolo_lists import is_class_file, label_file
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource
 from pipelines.system.errors import note
@@ -21,11 +22,14 @@ from pipelines.system.errors import note
 __all__ = ["is_yolo", "read_yolo"]
 
 _BOX_COLUMNS = 5
-_CLASSES_FILE = "classes.txt"
 
 
 def read_yolo(
-    folder: Path, *, drop_broken: bool = False, report: Callable[[str], None] = note
+    folder: Path,
+    *,
+    drop_broken: bool = False,
+    skip_broken_images: bool = False,
+    report: Callable[[str], None] = note,
 ) -> dict[str, FolderSource]:
     """Read and check the splits: train, and val and test where there are any.
 
@@ -36,47 +40,47 @@ def read_yolo(
     image, and lines that occur twice (one is kept).
 
     drop_broken: leave out broken boxes (no area, outside the image, not finite, of other columns,
-    unknown class) and report how many, rather than stop. Boxes over the edge by at most 1 px are
-    clipped, and their number reported.
+    unknown class) and report how many, rather than stop. Boxes over the edge are clipped as
+    check_box does, and their number reported. skip_broken_images: leave out photographs that
+    cannot be decoded, and report how many.
 
     Raises UserError on anything else that is wrong, such as a path that leads outside the folder.
     """
     layout = find_layout(folder, report)
-    sources = {
-        split: FolderSource(_read_split(folder, split, layout, drop_broken, report), folder)
-        for split in layout.images
-    }
+    sources = {}
+    for split, paths in layout.images.items():
+        builder = SplitBuilder(f"{folder} ({split})", drop_broken, skip_broken_images)
+        found = _read_split(folder, paths, layout.names, builder, report)
+        sources[split] = FolderSource(found, folder, upright=True)
     _report_lone_labels(folder, layout.images.values(), report)
     return sources
 
 
-def _label_file(folder: Path, image_file: Path) -> Path:
-    """The last folder images/ on the way becomes labels/; without one, labels lie beside images."""
-    way = f"/{image_file.relative_to(folder).with_suffix('.txt').as_posix()}"
-    before, found, after = way.rpartition("/images/")
-    return folder / (f"{before}/labels/{after}" if found else way).lstrip("/")
-
-
 def _read_split(
-    folder: Path, split: str, layout: Layout, drop_broken: bool, report: Callable[[str], None]
+    folder: Path,
+    paths: list[Path],
+    names: tuple[str, ...],
+    builder: SplitBuilder,
+    report: Callable[[str], None],
 ) -> CocoSplit:
-    builder = SplitBuilder(f"{folder} ({split})", drop_broken)
-    for path in layout.images[split]:
+    for path in paths:
         image_file = inside(folder, path, str(folder))
+        if not builder.is_usable(image_file):
+            continue
         image = builder.add_image(
             image_file.relative_to(folder).as_posix(), *read_header(image_file).upright
         )
-        label_file = _label_file(folder, image_file)
-        if label_file.is_file():
-            _read_labels(inside(folder, label_file, str(folder)), image, layout.names, builder)
+        file = label_file(folder, image_file)
+        if file.is_file():
+            _read_labels(inside(folder, file, str(folder)), image, names, builder)
         else:
             builder.notice(
                 "images have no file of labels and are taken to show no object",
                 repr(image.file_name),
             )
-    looked_for = _label_file(folder, layout.images[split][0])
+    looked_for = label_file(folder, paths[0])
     return builder.finish(
-        numbered_categories(layout.names),
+        numbered_categories(names),
         report,
         f"annotate at least one object; labels are looked for as in {looked_for}",
     )
@@ -151,13 +155,13 @@ def _parse(line: str, classes: int) -> _Label:
 def _report_lone_labels(
     folder: Path, images: Iterable[list[Path]], report: Callable[[str], None]
 ) -> None:
-    expected = {_label_file(folder, image) for listed in images for image in listed}
+    expected = {label_file(folder, image) for listed in images for image in listed}
     lone = [
         label
         for place in sorted({label.parent for label in expected})
         if place.is_dir()
         for label in list_files(place, (".txt",))
-        if label not in expected and label.name != _CLASSES_FILE
+        if label not in expected and not is_class_file(label)
     ]
     if lone:
         first = lone[0].relative_to(folder).as_posix()

@@ -1,25 +1,25 @@
 """Where a data set in YOLO's form keeps its images, and what its classes are called.
 
-A yaml as Ultralytics documents it, or none: images/{train,val,test}, labels/ alike and classes.txt.
+By a yaml as Ultralytics documents it, or without one as `yolo_bare` looks for them.
 """
 
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipelines.data.formats.image_files import (
-    ENDINGS,
-    SPLIT_NAMES,
     inside,
     list_files,
-    split_folders,
 )
-from pipelines.data.formats.text_files import check_class_names, read_class_names, read_text
+from pipelines.data.formats.split_names import SPLIT_NAMES
+from pipelines.data.formats.text_files import check_class_names, read_text
+from pipelines.data.formats.yolo_bare import bare_layout, has_labels
+from pipelines.data.formats.yolo_lists import Layout, images_in, listed_images
+from pipelines.data.photographs import Photographs
 from pipelines.system.errors import UserError
 
 LARGEST_YAML = 2**18
@@ -36,30 +36,24 @@ _ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
 _ADVICE = "give the yaml that Ultralytics documents: names, train, val, and test if there is one"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The classes' names by index, and the image files of each split, under the folder."""
-
-    names: tuple[str, ...]
-    images: dict[str, list[Path]]
-
-
 def is_yolo(folder: Path) -> bool:
-    """Whether the folder has a data.yaml, another yaml with names, or YOLO's bare folders."""
-    return bool(_yaml_files(folder)) or _is_bare(folder)
+    """Whether the folder has a data.yaml, another yaml with names, or images with labels."""
+    return bool(_yaml_files(folder)) or has_labels(folder)
 
 
 def find_layout(folder: Path, report: Callable[[str], None]) -> Layout:
     """Find the classes and the images of train, and of val and test if there are any.
 
-    Raises UserError if the yaml or a list is broken, or what they name is not there or outside.
+    Raises UserError if the yaml or a list is broken, names something outside, or no train images;
+    a val or test that is not there is taken as absent, and reported.
     """
     files = _yaml_files(folder)
     if len(files) > 1:
         told = ", ".join(file.name for file in files)
         raise UserError(f"{folder}: has several yaml files ({told}); call the right one data.yaml")
+    photographs = Photographs(folder)
     if not files:
-        return _bare_layout(folder)
+        return bare_layout(folder, photographs, report)
     file = files[0]
     content = _read_yaml(folder, file)
     names = _names(content, file)
@@ -67,10 +61,16 @@ def find_layout(folder: Path, report: Callable[[str], None]) -> Layout:
     images = {}
     for split, keys in SPLIT_NAMES.items():
         value = next((content[key] for key in keys if content.get(key) is not None), None)
-        if value is not None:
-            images[split] = _images_of(folder, base, value, f"{file}: {split}", report)
+        if value is None:
+            continue
+        where = f"{file}: {split}"
+        if split != "train" and (absent := _absent(folder, base, value)):
+            report(f"{where}: {absent!r} is not there; the split is taken as absent")
+        else:
+            images[split] = _images_of(folder, base, value, where, photographs, report)
     if "train" not in images:
         raise UserError(f"{file}: names no train images; {_ADVICE}")
+    photographs.tell(str(file), report)
     return Layout(names, images)
 
 
@@ -88,25 +88,6 @@ def _has_names(file: Path) -> bool:
     except OSError:
         return False
     return re.search(rb"^[\"']?names[\"']?\s*:", start, re.MULTILINE) is not None
-
-
-def _is_bare(folder: Path) -> bool:
-    folders = all((folder / name).is_dir() for name in ("images", "labels"))
-    return folders and (folder / "classes.txt").is_file()
-
-
-def _bare_layout(folder: Path) -> Layout:
-    """Without folders of splits in images/, all that is there is train."""
-    if not _is_bare(folder):
-        raise UserError(f"{folder}: has no data.yaml, nor images/, labels/ and classes.txt")
-    places = split_folders(folder / "images") or {"train": folder / "images"}
-    if "train" not in places:
-        raise UserError(f"{folder / 'images'}: has no train/; put the images to train on there")
-    classes = inside(folder, folder / "classes.txt", str(folder))
-    images = {
-        split: _images_in(inside(folder, place, str(folder))) for split, place in places.items()
-    }
-    return Layout(read_class_names(classes), images)
 
 
 def _read_yaml(folder: Path, file: Path) -> dict[Any, Any]:
@@ -171,8 +152,21 @@ def _base(folder: Path, path: object, file: Path, report: Callable[[str], None])
     return inside(folder, folder / path, f"{file}: path")
 
 
+def _absent(folder: Path, base: Path, value: object) -> str | None:
+    """The path that a split is said to lie at, if nothing is there and nothing is beside it."""
+    if not isinstance(value, str) or not value or len(value) > 200 or "\0" in value:
+        return None
+    ways = (base / value, base / value.removeprefix("../"), folder / value.removeprefix("../"))
+    return None if any(os.path.lexists(way) for way in ways) else value
+
+
 def _images_of(
-    folder: Path, base: Path, value: object, where: str, report: Callable[[str], None]
+    folder: Path,
+    base: Path,
+    value: object,
+    where: str,
+    photographs: Photographs,
+    report: Callable[[str], None],
 ) -> list[Path]:
     """The images of a split: of a folder, a list in a text file, or several of those."""
     images: dict[Path, None] = {}
@@ -181,9 +175,9 @@ def _images_of(
             raise UserError(f"{where} is no path; {_ADVICE}")
         place = _place(folder, base, text, where, report)
         if os.path.isdir(place):
-            found = _images_in(place)
+            found = images_in(place)
         elif place.suffix == ".txt" and os.path.isfile(place):
-            found = _listed_images(folder, base, place)
+            found = listed_images(folder, base, place, photographs)
         else:
             raise UserError(
                 f"{where}: there is no folder and no list {str(place)[:200]!r}; "
@@ -205,27 +199,3 @@ def _place(folder: Path, base: Path, text: str, where: str, report: Callable[[st
         report(f"{where}: {text[:200]!r} is taken to mean {text[3:200]!r}")
         return inside(folder, within, where)
     return inside(folder, base / text, where)
-
-
-def _images_in(place: Path) -> list[Path]:
-    found = list_files(place, ENDINGS, "**/*")
-    if not found:
-        raise UserError(f"{place}: has no images ({', '.join(ENDINGS)}); put some there")
-    return found
-
-
-def _listed_images(folder: Path, base: Path, file: Path) -> list[Path]:
-    """The images that a text file lists, seen from its own folder or else from `base`; sorted."""
-    found: list[Path] = []
-    for number, line in enumerate(read_text(file, "shorten the list").splitlines(), start=1):
-        if not (text := line.strip()):
-            continue
-        where = f"{file}: line {number}"
-        seen = file.parent / text if os.path.isfile(file.parent / text) else base / text
-        path = inside(folder, seen, where)
-        if not os.path.isfile(path) or path.suffix.lower() not in ENDINGS:
-            raise UserError(
-                f"{where}: there is no image {str(path)[:200]!r}; add it or take the line out"
-            )
-        found.append(path)
-    return sorted(found)

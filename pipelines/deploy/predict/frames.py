@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipelines.data.images import UNDECODABLE
+from pipelines.data.images import UNDECODABLE, is_16bit, upper_byte
 from pipelines.system.errors import UserError
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
@@ -94,9 +94,11 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"more than 8 bits a channel, mode {image.mode}; convert it")
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            seen = upper_byte(upright) if is_16bit(upright) else upright
+            if seen.mode.startswith(("I", "F")):
+                raise ValueError(f"more than 8 bits a channel, mode {seen.mode}; convert it")
+            return np.asarray(seen.convert("RGB"))
 
 
 def _read_video(file: File) -> Iterator[Frame]:

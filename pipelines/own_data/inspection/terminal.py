@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from pipelines.data.dataset_spec import TOLERANT
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.own_data.inspection.kinds import Suspicion
@@ -33,7 +34,7 @@ def inspect(dataset: str, input_size: int, out: Path | None = None, *, pixels: b
     Raises:
         UserError: the data set is not found or broken, or the page cannot be written.
     """
-    sources = open_dataset(DatasetSpec(dataset, drop_broken=True))
+    sources = open_dataset(DatasetSpec(dataset, tolerance=TOLERANT))
     found = suspicions(sources, input_size=input_size, pixels=pixels)
     print(summary(read_objects(sources), found))
     print(f"\nWhat fits these objects: {adapt_command(dataset, input_size)}")

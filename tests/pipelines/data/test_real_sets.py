@@ -92,4 +92,5 @@ def test_coco_mini_has_its_published_counts_in_cocos_eighty_classes():
     categories = sources["train"].split.categories
     assert len(categories) == 80
     assert (categories[0].name, categories[-1].id) == ("person", 90)
-    assert all("clipped" in report for report in reports)
+    assert all("clipped" in report for report in reports[:-1])
+    assert reports[-1].endswith("has no test split, so results are measured on its val")

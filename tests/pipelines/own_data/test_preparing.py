@@ -1,10 +1,12 @@
 """One prepared folder, wanted by many at once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pipelines.data import preparing
+from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.system.errors import UserError
@@ -50,7 +52,7 @@ def test_broken_boxes_are_left_out_on_request_and_stay_out(own, capsys):
     with pytest.raises(UserError, match=r"no area.*--drop-broken"):
         ensure_prepared(str(own), 32)
     assert not preparing.prepared_folder(str(own), 32).exists()
-    folder = ensure_prepared(str(own), 32, drop_broken=True)
+    folder = ensure_prepared(str(own), 32, tolerance=Tolerance(drop_broken=True))
     assert "dropped 1 broken boxes" in capsys.readouterr().err
     assert sum(len(load_prepared(folder, "train").boxes(k)) for k in range(20)) == 19
     file.touch()
@@ -65,3 +67,19 @@ def test_a_folder_whose_path_reads_like_a_name_is_read_anew_too(own, monkeypatch
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
     assert ensure_prepared("own", 32) == folder
     assert load_prepared(folder, "train").boxes(0).tolist() == [[4.5, 4.5, 14.5, 14.5]]
+
+
+def test_what_was_accepted_is_counted_in_the_manifest_and_remembered(own):
+    (own / "images" / "3.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"3\.png .*cannot be decoded"):
+        ensure_prepared(str(own), 32)
+    folder = ensure_prepared(str(own), 32, tolerance=Tolerance(skip_broken_images=True))
+    (own / "notes.txt").write_text("the folder has changed")
+    assert ensure_prepared(str(own), 32) == folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["splits"]["train"]["images"] == 19
+    reading = manifest["reading"]
+    assert reading["skip_broken_images"]
+    assert not reading["drop_broken"]
+    assert reading["said"][0].startswith("annotations/train.json: left out 1 photographs")
+    assert str(own) not in json.dumps(manifest)

@@ -48,7 +48,8 @@ def test_missing_file_and_missing_image_folder(folder):
 MISSING = object()
 STRUCTURE = [
     ("images", 1, "id", MISSING, "image at position 1 has no id"),
-    ("images", 1, "id", "3", "image at position 1 has no id"),
+    ("images", 1, "id", "", "image at position 1 has no id"),
+    ("images", 1, "id", 3.5, "image at position 1 has no id"),
     ("images", 1, "id", True, "image at position 1 has no id"),
     ("images", 1, "id", 4, "image id 4 occurs more than once"),
     ("images", 1, "file_name", MISSING, "image id 3 has no file_name"),
@@ -75,7 +76,7 @@ STRUCTURE = [
     ("annotations", 1, "iscrowd", 2, "annotation id 11 has iscrowd 2"),
     ("annotations", 1, "area", -1, "annotation id 11 has area -1"),
     ("annotations", 1, "area", math.nan, "annotation id 11 has area nan"),
-    ("annotations", 1, "area", None, "annotation id 11 has area None"),
+    ("annotations", 1, "area", "9", "annotation id 11 has area '9'"),
 ]
 BROKEN_BOXES = [
     ("bbox", MISSING, "annotation id 11 has the bbox None, which is not four numbers"),
@@ -88,8 +89,8 @@ BROKEN_BOXES = [
     ("bbox", [5, 5, 9, -3], "annotation id 11 .* no area"),
     ("bbox", [5, 5, 9, 1e-9], "annotation id 11 .* no area"),
     ("bbox", [19.95, 5, 1, 9], "annotation id 11 .* no area inside the image"),
-    ("bbox", [-1.5, 0, 9, 9], "annotation id 11 .* outside image id 3 of 20x30 px"),
-    ("bbox", [12, 0, 9.5, 9], "annotation id 11 .* outside image id 3"),
+    ("bbox", [-4.5, 0, 9, 9], "annotation id 11 .* outside image id 3 of 20x30 px by half"),
+    ("bbox", [16, 25, 7, 7], "annotation id 11 .* outside image id 3"),
     ("bbox", [0, 90, 9, 9], "annotation id 11 .* outside image id 3"),
     ("category_id", 3, r"annotation id 11 has the unknown category_id 3, not one of \[2, 7\]"),
     ("category_id", MISSING, "annotation id 11 has the unknown category_id None"),

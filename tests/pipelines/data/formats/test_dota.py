@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.data.formats.dota import CLASSES, MOST_PIXELS, image_folder, is_dota
+from pipelines.data.formats.dota import CLASSES, MOST_PIXELS, image_folder
+from pipelines.data.formats.dota_own import is_own_dota
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.records import ImageRecord
 from pipelines.data.sources import FolderSource
@@ -82,15 +83,16 @@ def test_labels_are_found_where_the_archives_put_them(dota, name):
         target = dota.path / part / name
         target.parent.mkdir(exist_ok=True)
         (dota.path / part / "labelTxt").rename(target)
-    assert is_dota(dota.path)
+    assert is_own_dota(dota.path)
     assert dota.read() == before
 
 
 def test_a_folder_of_another_form_is_not_dota(dota, tmp_path):
-    assert is_dota(dota.path)
-    assert not is_dota(tmp_path)
-    (dota.path / "train" / "labelTxt").rename(dota.path / "train" / "labels")
-    assert not is_dota(dota.path)
+    assert is_own_dota(dota.path)
+    assert not is_own_dota(tmp_path)
+    for part in ("train", "val"):
+        (dota.path / part / "labelTxt").rename(dota.path / part / "labels")
+    assert not is_own_dota(dota.path)
 
 
 def test_a_byte_order_mark_windows_line_ends_and_blank_lines_are_nothing(dota):

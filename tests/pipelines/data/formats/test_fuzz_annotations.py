@@ -1,4 +1,4 @@
-"""Malformed COCO json, VOC xml and YOLO txt: a right data set or one clear line, nothing else.
+"""Malformed COCO json, VOC xml, YOLO and DOTA txt: a right data set or one clear line.
 
 With test_fuzz_parameters these are more than 2,000 cases.
 """
@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared, prepare
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.system.errors import UserError
@@ -43,6 +44,27 @@ LABELS = "0 0.5 0.5 0.25 0.25\n1 0.3 0.3 0.2 0.1\n"
 YAML = "path: .\ntrain: images/train\nval: images/val\nnc: 2\nnames: [ripe, unripe]\n"
 
 touched = Touched()
+OUTLINES: dict[str, Any] = {
+    "images": [
+        {"id": f"i{k}", "file_name": f"/home/me/{k}.png", "width": 24.0, "height": 24}
+        for k in range(3)
+    ],
+    "categories": [
+        {"id": "0", "name": "fruit", "supercategory": "none"},
+        {"id": "1", "name": "ripe", "supercategory": "fruit"},
+    ],
+    "annotations": [
+        {"id": "a", "image_id": "i0", "category_id": "1", "segmentation": [[2, 3, 9, 3, 9.5, 12]]},
+        {"id": "b", "image_id": "i1", "category_id": "1",
+         "segmentation": {"size": [SIZE, SIZE], "counts": [30, 4, SIZE * SIZE - 34]}},
+        {"id": "c", "image_id": "i2", "category_id": "1",
+         "segmentation": {"size": [SIZE, SIZE], "counts": "\\25c00000000l;"}},
+    ],
+}  # fmt: skip
+DOTA = "imagesource:GoogleEarth\ngsd:0.1\n2 3 12 3 12 9 2 9 my-boat 0\n5 5 9 5 9 9 5 9 buoy 2\n"
+LIST = "data/obj_train_data/0.png\ndata/obj_train_data/1.png\ndata/obj_train_data/2.png\n"
+
+tolerances = st.builds(Tolerance, st.booleans(), st.booleans(), st.booleans())
 words = st.text("0123456789.-+eEnaif ", max_size=12) | scalars.map(str)
 label_lines = st.lists(st.lists(words, max_size=7).map(" ".join), max_size=4).map("\n".join)
 
@@ -72,16 +94,41 @@ def places(tmp_path_factory) -> dict[str, Path]:
         for number in range(3):
             (yolo / "labels" / split / f"{number}.txt").write_text(LABELS)
     (yolo / "data.yaml").write_text(YAML)
-    return {"coco": coco, "voc": voc, "yolo": yolo, "out": root / "out"}
+    outlines, dota, darknet = (root / form for form in ("outlines", "dota", "darknet"))
+    draw_images(outlines / "photographs")
+    (outlines / "result.json").write_text(json.dumps(OUTLINES))
+    for split in ("train", "valid"):
+        draw_images(dota / split / "images")
+        (dota / split / "labelTxt").mkdir()
+        for number in range(3):
+            (dota / split / "labelTxt" / f"{number}.txt").write_text(DOTA)
+    draw_images(darknet / "obj_train_data")
+    for number in range(3):
+        (darknet / "obj_train_data" / f"{number}.txt").write_text(LABELS)
+    (darknet / "train.txt").write_text(LIST)
+    (darknet / "obj.names").write_text("ripe\nunripe\n")
+    return {
+        "coco": coco, "voc": voc, "yolo": yolo, "outlines": outlines, "dota": dota,
+        "darknet": darknet, "out": root / "out",
+    }  # fmt: skip
 
 
-def check(places: dict[str, Path], form: str, *, drop_broken: bool) -> None:
+def check(
+    places: dict[str, Path],
+    form: str,
+    *,
+    drop_broken: bool = False,
+    tolerance: Tolerance | None = None,
+) -> None:
     """Open, and if that goes well prepare; nothing but the prepared folder may be touched."""
     reports: list[str] = []
     out = places["out"]
     with touched.watched(out.parent / "out"), contextlib.suppress(UserError):
         spec = DatasetSpec(
-            str(places[form]), drop_broken=drop_broken, validation_fraction=0, test_fraction=0.34
+            str(places[form]),
+            tolerance=tolerance or Tolerance(drop_broken),
+            validation_fraction=0,
+            test_fraction=0.34,
         )
         sources = open_dataset(spec, report=reports.append)
         with contextlib.suppress(UserError):
@@ -104,7 +151,7 @@ def with_file(path: Path, content: bytes, action: Callable[[], None]) -> None:
         path.write_bytes(before)
 
 
-@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo", "outlines", "dota", "darknet"])
 def test_the_set_without_faults_is_right(places, form):
     sources = open_dataset(
         DatasetSpec(str(places[form]), validation_fraction=0, test_fraction=0.34),
@@ -175,3 +222,42 @@ def test_yolo_yaml(content, drop_broken, places):
         content,
         lambda: check(places, "yolo", drop_broken=drop_broken),
     )
+
+
+@cases(300)
+@given(tree=altered(OUTLINES), tolerance=tolerances)
+def test_coco_json_of_outlines_and_text_ids_with_altered_nodes(tree, tolerance, places):
+    file = places["outlines"] / "result.json"
+    content = json.dumps(tree).encode(errors="surrogatepass")
+    with_file(file, content, lambda: check(places, "outlines", tolerance=tolerance))
+
+
+@cases(200)
+@given(content=spliced(DOTA) | label_lines.map(str.encode), tolerance=tolerances)
+def test_dota_labels(content, tolerance, places):
+    file = places["dota"] / "train" / "labelTxt" / "1.txt"
+    with_file(file, content, lambda: check(places, "dota", tolerance=tolerance))
+
+
+@cases(200)
+@given(content=spliced(LIST), tolerance=tolerances)
+def test_darknet_lists(content, tolerance, places):
+    file = places["darknet"] / "train.txt"
+    with_file(file, content, lambda: check(places, "darknet", tolerance=tolerance))
+
+
+@cases(100)
+@given(content=spliced("ripe\nunripe\n"))
+def test_darknet_names(content, places):
+    with_file(places["darknet"] / "obj.names", content, lambda: check(places, "darknet"))
+
+
+@cases(60)
+@given(data=st.data(), tolerance=tolerances, form=st.sampled_from(["outlines", "dota", "darknet"]))
+def test_photographs_with_bytes_put_in_and_taken_out(data, tolerance, form, places):
+    file = min(places[form].rglob("1.png"))
+    before = file.read_bytes()
+    start = data.draw(st.integers(0, len(before)))
+    junk = data.draw(st.binary(max_size=20))
+    content = before[:start] + junk + before[start + data.draw(st.integers(0, 40)) :]
+    with_file(file, content, lambda: check(places, form, tolerance=tolerance))

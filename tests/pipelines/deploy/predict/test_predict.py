@@ -178,6 +178,13 @@ def test_a_picture_is_read_upright_and_in_rgb(tmp_path):
     np.testing.assert_array_equal(frame.pixels[..., 1], np.rot90(PIXELS[:, :, 0], -1))
 
 
+def test_grey_of_16_bits_is_read_by_its_upper_byte(tmp_path):
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1023
+    Image.fromarray(values).save(tmp_path / "wide.png")
+    (frame,) = read_frames(File(tmp_path / "wide.png", PurePosixPath("wide.png")))
+    assert frame.pixels.tolist() == np.repeat(values[..., None] // 256, 3, axis=2).tolist()
+
+
 def test_a_video_s_frames_are_pictures_with_a_time(command_line, tmp_path):
     with av.open(str(tmp_path / "clip.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
