@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from method.detector import Detector
-from pipelines.data.prepared import load_prepared
+from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.records import Category
 from pipelines.detectors.registry import build_detector
-from pipelines.runs.folder import WEIGHTS
+from pipelines.runs.folder import WEIGHTS, RunFolder
+from pipelines.runs.record import Record
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 
@@ -39,9 +38,15 @@ def open_run(folder: Path) -> TrainedRun:
     Raises:
         UserError: the folder is no run folder, or its weights do not fit its specification.
     """
-    record = _read_record(folder / "run.json")
-    spec = RunSpec.parse(record["specification"], str(folder / "run.json"))
-    categories = _categories(record, spec)
+    try:
+        record = RunFolder(folder).record()
+    except UserError as error:
+        raise UserError(
+            f"{error}; give the folder of a trained run, such as "
+            "results/quick/trained/sampler-basic-s0"
+        ) from None
+    spec = record.spec
+    categories = _categories(record)
     blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8)
     detector = build_detector(replace(spec, init="none"), len(categories), blank)
     load_weights(detector, folder)
@@ -63,22 +68,11 @@ def load_weights(detector: Detector, folder: Path) -> None:
         ) from None
 
 
-def _read_record(path: Path) -> dict[str, Any]:
-    advice = "give the folder of a trained run, such as results/quick/trained/sampler-basic-s0"
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {advice}") from None
-    if not isinstance(record, dict) or not {"specification", "data"} <= record.keys():
-        raise UserError(f"{path}: is no record of a run; {advice}")
-    return record
-
-
-def _categories(record: dict[str, Any], spec: RunSpec) -> tuple[Category, ...]:
+def _categories(record: Record) -> tuple[Category, ...]:
     """The data set's own ids where it lies prepared, else the recorded names numbered from 1."""
-    names = tuple(record["data"]["splits"]["train"]["boxes_per_class"])
+    names, spec = record.classes, record.spec
     folder = prepared_folder(spec.dataset, spec.input_size, spec.fold)
-    if (folder / "manifest.json").exists():
+    if (folder / MANIFEST).exists():
         categories = load_prepared(folder, "test").coco.categories
         if tuple(category.name for category in categories) == names:
             return categories

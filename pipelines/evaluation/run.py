@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.data.prepared import load_prepared
+import pandas as pd
+from safetensors.torch import save
+
+from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import require_prepared
-from pipelines.evaluation.run_folder import validation_figures, write_run_folder
+from pipelines.evaluation.coco import match_records, score_records
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.spec import RunSpec
-from pipelines.training.health.record import tell
+from pipelines.training.health import record as health_record
+from pipelines.training.health.measures import Health
 from pipelines.training.loop import CHECKPOINT_SECONDS
-from pipelines.training.run import Training, train_and_detect
+from pipelines.training.run import Detections, Trained, Training, train_and_detect
 
 
 def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> None:
@@ -37,6 +42,43 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
     if done is None:
         return
     trained, checkpoint = done
-    health = write_run_folder(folder, trained, data_folder)
+    health = score_and_write(folder, trained, data_folder)
     checkpoint.remove()
-    tell(health, folder.name)
+    health_record.tell(health, folder.name)
+
+
+def validation_figures(split: PreparedSplit, detections: Detections) -> dict[str, float]:
+    """What a validation adds to the history."""
+    figures = score_records(match_records(split.coco.to_coco(), detections)).figures
+    return {"validation_AP": figures["AP"], "validation_AP50": figures["AP50"]}
+
+
+def score_and_write(folder: Path, trained: Trained, data_folder: Path) -> Health:
+    """Score a training and write its folder.
+
+    Args:
+        folder: where it goes; what is there is replaced at the end.
+        trained: what the training left.
+        data_folder: the prepared data that it was trained on.
+
+    Returns:
+        The training's health, which is also in the record.
+    """
+    training, test = (load_prepared(data_folder, name) for name in ("train", "test"))
+    health = health_record.measure(
+        trained.health,
+        training.first(trained.sample_images),
+        trained.sample_detections,
+        test,
+        trained.detections,
+        trained.max_detections,
+        trained.history,
+    )
+    RunFolder(folder).write(
+        {**trained.record, "health": health_record.write(health)},
+        pd.DataFrame(trained.history, columns=None if trained.history else ["step", "loss"]),
+        trained.detections,
+        match_records(test.coco.to_coco(), trained.detections),
+        save(trained.state),
+    )
+    return health

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
-
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run
 from pipelines.own_data.adaptation import fill_in
 from pipelines.own_data.preparing import ensure_prepared
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import read_parameters, workbench_spec
 from pipelines.system.paths import RESULTS
 
@@ -25,7 +24,7 @@ def run_workbench() -> None:
     spec = workbench_spec(fill_in(read_parameters()))
     ensure_prepared(spec.dataset, spec.input_size, spec.fold)
     run(spec, FOLDER / "run")
-    score = score_records(pd.read_csv(FOLDER / "run" / "matches.csv.gz"))
+    score = score_records(RunFolder(FOLDER / "run").matches())
     figures = {name: round(value, 3) for name, value in score.figures.items()}
     defined = {name: value for name, value in figures.items() if value == value}
     (FOLDER / "metrics.json").write_text(json.dumps(defined, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """Train one run and let it detect; nothing is scored here.
 
 With torch, torchvision and numpy alone, so that a machine that has nothing else can do it. What is
-left to do then, `pipelines.evaluation.run_folder` does: at once, or where the study lies.
+left to do then, `pipelines.evaluation.run` does: at once, or where the study lies.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pipelines.cluster.local import DVC, Launcher
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
 from pipelines.detectors.registry import weights_fingerprint
-from pipelines.evaluation.run_folder import validation_figures, write_run_folder
+from pipelines.evaluation.run import score_and_write, validation_figures
 from pipelines.runs.parameters import read_parameters, stage_names, study
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
@@ -78,7 +78,7 @@ def take(home: Path) -> list[str]:
         stages = stage_names(parameters, bundle.study)
         for run in arrived:
             target = RESULTS / bundle.study / "trained" / run.name
-            tell(write_run_folder(target, _complete(run), run.data_folder), run.name)
+            tell(score_and_write(target, _complete(run), run.data_folder), run.name)
         _commit_stages(bundle.study, [stages[run.name] for run in arrived])
     return [run.name for run in arrived]
 

@@ -9,23 +9,11 @@ from pipelines.runs.folder import DETECTIONS, HISTORY, MATCHES, RECORD, WEIGHTS,
 from pipelines.runs.record import Record
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.records import record_of
 
 SPEC = RunSpec(seed=3)
-VALUES = {
-    "name": "row-s3",
-    "specification": SPEC.to_dict(),
-    "specification_hash": SPEC.hash,
-    "data": {"splits": {"train": {"images": 2, "boxes_per_class": {"ripe": 1, "unripe": 4}}}},
-    "code": {"commit": None, "changed": True, "code_hash": "abc"},
-    "machine": {
-        "device": "A processor", "device_type": "cpu", "threads": 1, "python": "3.11.1",
-        "packages": {"torch": "2.0"},
-    },
-    "cost": {
-        "parameters": 10, "flops_an_image": 20, "training_seconds": 1.5, "training_images": 16,
-        "images_a_second": 10.7, "peak_memory_mib": 100.0,
-    },
-}  # fmt: skip
+VALUES = record_of(SPEC, "row-s3")
+del VALUES["files_sha256"]
 HISTORY_ROWS = pd.DataFrame({"step": [10], "loss": [0.5]})
 FOUND = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 0.5}]
 MATCHED = pd.DataFrame({"image": [1], "score": [0.5]})
@@ -41,7 +29,7 @@ def written(tmp_path):
 def test_what_is_written_is_read(written):
     record = written.record()
     assert (record.name, record.spec, record.specification_changed) == ("row-s3", SPEC, False)
-    assert (record.cost.training_seconds, record.cost.joules) == (1.5, None)
+    assert (record.cost.training_seconds, record.cost.joules) == (30.0, None)
     assert (record.machine.device, record.machine.processes) == ("A processor", 1)
     assert record.classes == ("ripe", "unripe")
     assert written.detections() == FOUND

@@ -31,6 +31,7 @@ from pipelines.detectors.registry import build_detector
 from pipelines.detectors.trained import TrainedRun
 from pipelines.runs.spec import DetectorName, Released, RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.records import record_of
 
 SIZE = 64
 CATEGORIES = (Category(4, "ripe"), Category(7, "semi-ripe"), Category(9, "grün"))
@@ -350,11 +351,7 @@ def first_weights(monkeypatch, tmp_path):
     folder = tmp_path / "untrained"
     folder.mkdir()
     save_file(detector.state_dict(), folder / "model.safetensors")
-    names = {category.name: 1 for category in CATEGORIES}
-    record = {
-        "specification": SPECS["lapnet"].to_dict(),
-        "data": {"splits": {"train": {"boxes_per_class": names}}},
-    }
+    record = record_of(SPECS["lapnet"], classes=[category.name for category in CATEGORIES])
     (folder / "run.json").write_text(json.dumps(record))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["export", str(folder), "--images", "2"])

@@ -27,6 +27,7 @@ from pipelines.detectors.registry import build_detector
 from pipelines.detectors.trained import open_run
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.records import record_of
 
 SIZE = 64
 SPEC = RunSpec(input_size=SIZE, width=0.25, dataset="not-prepared")
@@ -76,8 +77,7 @@ def run_folder(tmp_path):
     with torch.no_grad():
         detector.train()(calibration)
     save_file(detector.state_dict(), folder / "model.safetensors")
-    data = {"splits": {"train": {"boxes_per_class": dict.fromkeys(NAMES, 1)}}}
-    (folder / "run.json").write_text(json.dumps({"specification": SPEC.to_dict(), "data": data}))
+    (folder / "run.json").write_text(json.dumps(record_of(SPEC, classes=NAMES)))
     return folder
 
 
@@ -239,7 +239,7 @@ def test_the_exported_file_predicts_what_the_run_folder_does(run_folder, tmp_pat
     [
         ("none.onnx", r"none\.onnx: no such file"),
         ("none", "none: give the folder of a trained run, or an .onnx file"),
-        ("empty", r"run\.json: cannot be read .*give the folder of a trained run"),
+        ("empty", r"run\.json: cannot be read: .*give the folder of a trained run"),
     ],
 )
 def test_a_wrong_model_is_refused(tmp_path, path, message):

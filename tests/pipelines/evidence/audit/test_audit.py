@@ -14,12 +14,11 @@ from pipelines.audit import main
 from pipelines.data import preparing as prepare
 from pipelines.evaluation import run as train
 from pipelines.evaluation.bootstrap import RunSamples
-from pipelines.evaluation.run_folder import write_gzip
 from pipelines.evidence.audit import audit as audit_module
 from pipelines.evidence.audit import comparison
 from pipelines.evidence.audit.audit import Verdict, audit, committed_runs, report
 from pipelines.evidence.audit.comparison import RunFolder, expected_interval, explain
-from pipelines.runs.folder import RECORD_FILES
+from pipelines.runs.folder import RECORD_FILES, write_gzip
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.training import run as training_run
@@ -34,12 +33,13 @@ def repository(tmp_path_factory):
     root = tmp_path_factory.mktemp("repository")
     write_coco(root / "own")
     patch = pytest.MonkeyPatch()
-    for module in (prepare, training_run):
-        patch.setattr(module, "REPOSITORY", root)
+    patch.setattr(prepare, "DATA", root / "data")
+    patch.setattr(training_run, "REPOSITORY", root)
     spec = RunSpec(
         dataset=str(root / "own"), input_size=64, iterations=6, batch_size=2, width=0.25,
         threads=1, warmup=2, learning_rate=0.01,
     )  # fmt: skip
+    prepare.ensure_prepared(spec.dataset, spec.input_size)
     train.run(spec, root / "trained" / NAME)
     yield root
     patch.undo()

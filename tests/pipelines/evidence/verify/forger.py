@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.evaluation.run_folder import write_gzip
 from pipelines.evaluation.timing import ROUNDS_FILE
 from pipelines.evidence.figures.draw import SIZES
 from pipelines.evidence.ledger import ledger_row, write_ledger
 from pipelines.evidence.verify import rebuild
-from pipelines.runs.folder import RECORD_FILES
+from pipelines.runs.folder import RECORD_FILES, write_gzip
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.evidence.verify.made import (
     MATCHES,

@@ -9,9 +9,8 @@ import pandas as pd
 import yaml
 
 from pipelines.evaluation.coco import match_records
-from pipelines.evaluation.run_folder import write_gzip
 from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, Work, summarise, write_rounds
-from pipelines.runs.folder import RECORD_FILES
+from pipelines.runs.folder import RECORD_FILES, write_gzip
 from pipelines.runs.parameters import read_parameters, study
 from pipelines.runs.spec import Precision
 from pipelines.system.hashing import file_sha256
