@@ -141,6 +141,16 @@ def cut(file_names: Sequence[str], weights: Sequence[float], parts: int) -> list
     return [list(range(a, b)) for a, b in itertools.pairwise(bounds)]
 
 
+def stretches(file_names: Sequence[str], most: int) -> list[list[int]]:
+    """Bursts, those of more than `most` photographs cut at their widest gaps: positions of each."""
+    found = []
+    for chain in bursts(file_names):
+        parts = -(-len(chain) // most)
+        names = [file_names[k] for k in chain]
+        found += [[chain[k] for k in part] for part in cut(names, [1] * len(chain), parts)]
+    return found
+
+
 def _near(one: Shot, other: Shot) -> bool:
     return one.series == other.series and abs(one.place - other.place) <= one.reach
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.data.bursts import stretches
 from pipelines.data.dataset_spec import DatasetSpec
 from pipelines.data.formats.coco import read_coco, read_own_coco
 from pipelines.data.formats.coco_layout import find_coco, image_places
@@ -31,6 +32,9 @@ Sources = dict[str, FolderSource]
 
 WHOLE = ("voc", "coco", "dota")
 """Trained on whole, as in their papers: nothing is held out for validation."""
+
+STRETCHES = 5
+"""Least number of stretches of neighbouring photographs that a split is made of."""
 
 NAMED = (*FOLDERS, *PUBLISHED)
 """Data sets whose form is known and not told."""
@@ -189,13 +193,27 @@ def _report_shared_images(sources: Sources, folder: Path, report: Report) -> Non
 def _hold_out(
     name: str, train: FolderSource, fraction: float, spec: DatasetSpec, folder: Path
 ) -> Sources:
-    """Train without, and a split with, this share of its images, rounded, from 1."""
+    """Train without, and a split with, this share of its images, rounded, from 1.
+
+    Of a data set of one's own, photographs that were taken beside each other stay together, in
+    `STRETCHES` or more: names that merely count are one long chain.
+    """
     count = len(train.split.images)
-    taken = max(1, math.floor(count * fraction + 0.5))
-    order = seeded_order(count, spec.split_seed)
+    wanted = max(1, math.floor(count * fraction + 0.5))
+    names = [image.file_name for image in train.split.images]
+    parts = (
+        [[k] for k in range(count)]
+        if spec.name in NAMED
+        else stretches(names, max(1, wanted // STRETCHES))
+    )
+    taken: list[int] = []
+    for k in seeded_order(len(parts), spec.split_seed):
+        if len(taken) + len(parts[k]) <= wanted or not taken:
+            taken += parts[k]
+    rest = [k for k in range(count) if k not in set(taken)]
     return {
-        "train": _part(train, order[taken:], name, folder),
-        name: _part(train, order[:taken], name, folder),
+        "train": _part(train, rest, name, folder),
+        name: _part(train, taken, name, folder),
     }
 
 

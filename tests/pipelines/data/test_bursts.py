@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.data.bursts import NUMBERS, SECONDS, bursts, cut, in_order, neighbours, shot
+from pipelines.data.bursts import (
+    NUMBERS,
+    SECONDS,
+    bursts,
+    cut,
+    in_order,
+    neighbours,
+    shot,
+    stretches,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,17 @@ def test_bursts_hold_every_photograph_once_and_neighbours_together(places):
     for burst in found:
         others = [names[k] for k in range(len(names)) if k not in burst]
         assert neighbours([names[k] for k in burst], others) == []
+
+
+@given(st.lists(st.integers(0, 200), unique=True, max_size=40), st.integers(1, 8))
+def test_stretches_are_bursts_cut_to_a_length(places, most):
+    names = [f"IMG_{n}.jpg" for n in places]
+    found = stretches(names, most)
+    assert sorted(k for own in found for k in own) == list(range(len(names)))
+    of_burst = {k: number for number, burst in enumerate(bursts(names)) for k in burst}
+    assert all(len({of_burst[k] for k in own}) == 1 for own in found)
+    whole = [burst for burst in bursts(names) if len(burst) <= most]
+    assert all(burst in found for burst in whole)
 
 
 @given(

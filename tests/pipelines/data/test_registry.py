@@ -1,5 +1,6 @@
 """Which data set a name, a folder and the options mean."""
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -140,6 +141,14 @@ def test_without_a_test_split_val_is_measured_on(write_set):
         f"{root}: has no test split, so results are measured on its val",
         f"{root}: has no val split; 3 of its train images are held out for one",
     ]
+
+
+def test_what_is_held_out_of_one_s_own_photographs_is_few_stretches_of_neighbours(write_set):
+    sources = open_dataset(DatasetSpec(str(write_set(train=200))), report=ignore)
+    tested = sorted(int(name[6:-4]) for name in file_names(sources["test"]))
+    assert 32 <= len(tested) <= 40  # a fifth, in stretches of at most eight
+    runs = 1 + sum(b - a > 1 for a, b in itertools.pairwise(tested))
+    assert runs <= 8
 
 
 def test_from_a_lone_train_split_test_and_val_are_held_out(write_set):
