@@ -1,32 +1,54 @@
-"""In what a run's conditions differ from its paper's experiments: numbered, and named on every row.
-
-S are conditions of the scale-aware SSD's experiments, L of LapNet's.
-"""
+"""Conditions of a paper's experiments, and in what a run departs from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from string import Formatter
+from typing import Any
 
-from method.first_weights import HeadInit
-from method.lapnet.network import Backbone
-from method.scale import REFERENCE_SIZE
-from pipelines.runs.spec import Augment, DetectorName, Optimiser, Precision, RunSpec, Schedule
+from pipelines.evidence.entries import make, mapping
+from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.system.errors import UserError
 
-SSD_IMAGES = 94_500
-"""Images that the SSD paper's training sees: 500 epochs of 85 % of TomatOD's 222 (READING)."""
-OWN_SSDS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2)
-"""Whose heads' first weights are a setting."""
-LAPNET_IMAGES = 120_000 * 16
-"""The fewest that LapNet's training sees (§4.1: 120,000 iterations)."""
+ENCODER = "an ImageNet encoder"
+"""First weights from a file of folded ImageNet weights."""
+PUBLISHED = {
+    "none": "random",
+    "torchvision": "torchvision's published",
+    "zoo": "the model zoo's published",
+}
+OTHER = "of another training here"
+IMAGES, WEIGHTS = "images_seen", "first_weights"
+"""What a condition can name besides the fields of a specification."""
 
 
-class Paper(StrEnum):
-    """The two, by their names in papers.yaml."""
+class Relation(StrEnum):
+    """How a run's value stands to the paper's where they are alike."""
 
-    SSD = "scale_aware_ssd"
-    LAPNET = "lapnet"
+    ONE_OF = "one of"
+    AT_LEAST = "at least"
+    EXACTLY = "exactly"
+    """The same values in any order."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one quantity of a run must be."""
+
+    quantity: str
+    relation: Relation
+    values: tuple[Any, ...]
+
+    def holds(self, spec: RunSpec) -> bool:
+        """Whether it is so."""
+        own = quantity(spec, self.quantity)
+        if self.relation is Relation.AT_LEAST:
+            return bool(own >= self.values[0])
+        if self.relation is Relation.EXACTLY:
+            return set(own) == set(self.values)
+        return own in self.values
 
 
 @dataclass(frozen=True)
@@ -37,136 +59,106 @@ class Condition:
     name: str
     paper: str
     """What the paper does."""
-    here: Callable[[RunSpec], object]
-    """What a run does."""
-    alike: Callable[[RunSpec], bool]
-    """Whether that is the same."""
+    here: tuple[str, ...]
+    """What a run does: formats of its quantities; one whose quantity is not set is left out."""
+    alike: tuple[Rule, ...]
+    """All hold where a run shares the condition."""
+    detectors: tuple[DetectorName, ...] = ()
+    """Whose runs it concerns; none for all."""
 
     @property
     def label(self) -> str:
         return f"{self.number} {self.name}"
 
+    def is_shared(self, spec: RunSpec) -> bool:
+        """Whether a run does as the paper, or is of a detector that this does not concern."""
+        concerned = not self.detectors or spec.detector in self.detectors
+        return not concerned or all(rule.holds(spec) for rule in self.alike)
 
-def departures(spec: RunSpec, paper: Paper) -> list[str]:
-    """Number and name of each of a paper's conditions that a run does not share."""
-    return [c.label for c in CONDITIONS[paper] if not c.alike(spec)]
-
-
-def _first_weights(spec: RunSpec) -> str:
-    published = {
-        "none": "random",
-        "torchvision": "torchvision's published",
-        "zoo": "the model zoo's published",
-    }
-    if spec.init.endswith(".npz"):
-        return "an ImageNet encoder"
-    return published.get(spec.init, "of another training here")
+    def describe(self, spec: RunSpec) -> str:
+        """What a run does, in words."""
+        parts = []
+        for text in self.here:
+            values = {name: quantity(spec, name) for name in _names(text)}
+            if None not in values.values():
+                parts.append(text.format(**{k: _in_words(v) for k, v in values.items()}))
+        return ", ".join(parts)
 
 
-def _pretrained(spec: RunSpec) -> bool:
-    return spec.init in ("torchvision", "zoo") or spec.init.endswith(".npz")
+def quantity(spec: RunSpec, name: str) -> Any:
+    """A field of a specification, the images that it sees, or its first weights in words."""
+    return _first_weights(spec) if name == WEIGHTS else getattr(spec, name)
 
 
-def _optimiser(spec: RunSpec) -> str:
-    kind = f"{spec.optimiser}, {spec.learning_rate:g}, {spec.schedule}, batch {spec.batch_size}"
-    learned = spec.weights_learning_rate
-    return kind if learned is None else f"{kind}, learned weights {learned:g}"
+def read_conditions(entries: Sequence[Any], detector: str, where: str) -> tuple[Condition, ...]:
+    """The section `conditions` of a paper's file.
+
+    Args:
+        entries: what stands there.
+        detector: of the paper, for which the values must be right.
+        where: file and section, for the message.
+
+    Raises:
+        UserError: a condition lacks something, or names what no specification has.
+    """
+    return tuple(_read_condition(entry, detector, where) for entry in entries)
 
 
-def _data(spec: RunSpec) -> str:
-    return spec.dataset
+def _read_condition(entry: Any, detector: str, where: str) -> Condition:
+    entry = mapping(entry, where)
+    place = f"{where}: {entry.get('number', entry)}"
+    rules = mapping(entry.get("alike", {}), f"{place}: alike")
+    alike = tuple(_read_rule(name, value, detector, place) for name, value in rules.items())
+    rest = {key: value for key, value in entry.items() if key != "alike"}
+    condition = make(Condition, rest, place, alike=alike)
+    try:
+        condition.describe(RunSpec())
+    except (AttributeError, ValueError, IndexError, KeyError) as error:
+        raise UserError(f"{place}: here: {error}; name fields of a specification") from None
+    return condition
 
 
-def _input_size(spec: RunSpec) -> str:
-    return f"{spec.input_size}×{spec.input_size}"
-
-
-def _images(spec: RunSpec) -> str:
-    return f"{spec.images_seen:,}"
-
-
-def _precision(spec: RunSpec) -> str:
-    return spec.precision
-
-
-CONDITIONS: dict[Paper, Sequence[Condition]] = {
-    Paper.SSD: (
-        Condition("S1", "data", "TomatOD", _data, lambda s: s.dataset == "tomatod"),
-        Condition(
-            "S2", "input size", "512×512", _input_size, lambda s: s.input_size == REFERENCE_SIZE
-        ),
-        Condition("S3", "width", "1", lambda s: f"{s.width:g}", lambda s: s.width == 1),
-        Condition("S4", "first weights", "an ImageNet encoder", _first_weights, _pretrained),
-        Condition(
-            "S5", "optimiser", "Adam with L2 of 1e-3, 1e-4, step, batch 4", _optimiser,
-            lambda s: (
-                (s.optimiser, s.weight_decay, s.learning_rate, s.schedule, s.batch_size)
-                == (Optimiser.ADAM, 1e-3, 1e-4, Schedule.STEP, 4)
-            ),
-        ),
-        Condition(
-            "S6", "images seen", f"up to {SSD_IMAGES:,} (500 epochs)", _images,
-            lambda s: s.images_seen >= SSD_IMAGES,
-        ),
-        Condition(
-            "S7", "precision", "fp32", _precision, lambda s: s.precision is Precision.FP32
-        ),
-        Condition(
-            "S8", "first weights of the heads", "PyTorch's own (released code)",
-            lambda s: s.head_init,
-            lambda s: s.detector not in OWN_SSDS or s.head_init is HeadInit.RELEASED,
-        ),
-    ),
-    Paper.LAPNET: (
-        Condition(
-            "L1", "data", "VOC 2007 and 2012, or COCO", _data,
-            lambda s: s.dataset in ("voc", "coco"),
-        ),
-        Condition(
-            "L2", "input size", "512×512 or 608×608", _input_size,
-            lambda s: s.input_size in (512, 608),
-        ),
-        Condition(
-            "L3", "backbone", "DarkNet-53 or Inception-ResNet-v2", lambda s: s.backbone,
-            lambda s: s.backbone is not Backbone.MOBILENET_V2,
-        ),
-        Condition("L4", "first weights", "an ImageNet encoder", _first_weights, _pretrained),
-        Condition(
-            "L5", "optimiser", "SGD, 0.005, polynomial, batch 28 or 16", _optimiser,
-            lambda s: (
-                (s.optimiser, s.learning_rate, s.schedule, s.weights_learning_rate)
-                == (Optimiser.SGD, 0.005, Schedule.POLYNOMIAL, None)
-            ),
-        ),
-        Condition(
-            "L6", "augmentation", "random scale and flip", lambda s: ", ".join(s.augment) or "none",
-            lambda s: set(s.augment) == {Augment.FLIP, Augment.SCALE},
-        ),
-        Condition(
-            "L7", "images seen", f"{LAPNET_IMAGES:,} or more", _images,
-            lambda s: s.images_seen >= LAPNET_IMAGES,
-        ),
-        Condition(
-            "L8", "precision", "fp32", _precision, lambda s: s.precision is Precision.FP32
-        ),
-    ),
-}  # fmt: skip
-
-
-def explain_departures(paper: Paper) -> str:
-    """What stands behind the numbers in a table."""
-    return (
-        f"The numbers are explained in `deviations.md`. {_REMARK[paper]}Δ is the mean difference "
-        "to the reference row over the seeds both have. Its 95 % interval comes from drawing test "
-        "images anew and from the spread between seeds, pooled over the rows that have several, "
-        "if there are any. A difference whose interval holds 0 says nothing."
+def _read_rule(name: str, value: Any, detector: str, where: str) -> Rule:
+    """`{dataset: voc}`, or with a relation `{dataset: {one of: [voc, coco]}}`."""
+    if not isinstance(value, dict):
+        return Rule(name, Relation.ONE_OF, (_parse(name, value, detector, where),))
+    relation, values = next(iter(value.items()), ("", None))
+    if len(value) != 1 or relation not in list(Relation):
+        raise UserError(f"{where}: {name}: needs one of {', '.join(Relation)}, not {value}")
+    if relation == Relation.EXACTLY:
+        return Rule(name, Relation.EXACTLY, _parse(name, values, detector, where))
+    listed = values if isinstance(values, list) else [values]
+    return Rule(
+        name, Relation(relation), tuple(_parse(name, one, detector, where) for one in listed)
     )
 
 
-_REMARK = {
-    Paper.SSD: "",
-    Paper.LAPNET: (
-        "The paper does not say which definition of VOC's AP it uses; its values stand beside that "
-        "of 2007, which the detectors it compares with report. "
-    ),
-}
+def _parse(name: str, value: Any, detector: str, where: str) -> Any:
+    """A value of the type that the quantity has."""
+    if name == IMAGES:
+        if type(value) is not int:
+            raise UserError(f"{where}: {name} must be a whole number, not {value!r}")
+        return value
+    if name == WEIGHTS:
+        words = (*PUBLISHED.values(), ENCODER, OTHER)
+        if value not in words:
+            raise UserError(f"{where}: {name} must be one of {', '.join(words)}, not {value!r}")
+        return value
+    return getattr(RunSpec.parse({"detector": detector, name: value}, where), name)
+
+
+def _names(text: str) -> list[str]:
+    """Of the quantities in a format."""
+    known = {IMAGES, WEIGHTS, *(field.name for field in fields(RunSpec))}
+    names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"there is no {unknown[0]!r}")
+    return names
+
+
+def _in_words(value: Any) -> Any:
+    return (", ".join(value) or "none") if isinstance(value, tuple) else value
+
+
+def _first_weights(spec: RunSpec) -> str:
+    return ENCODER if spec.init.endswith(".npz") else PUBLISHED.get(spec.init, OTHER)

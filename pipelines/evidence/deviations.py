@@ -3,60 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
-from pipelines.detectors.registry import DETECTRON2
 from pipelines.evaluation.bootstrap import describe_difference, widened_difference
-from pipelines.evidence.conditions import CONDITIONS, Condition, Paper
+from pipelines.evidence.conditions import Condition
+from pipelines.evidence.paper_tables import Table
+from pipelines.evidence.papers import Papers
 from pipelines.evidence.study import Study
-from pipelines.runs.spec import DetectorName, RunSpec
-
-RIVALS = {
-    *DETECTRON2,
-    DetectorName.SSD_MOBILENET_V2_TF,
-    DetectorName.SSDLITE,
-    DetectorName.RETINANET_TORCHVISION,
-}
+from pipelines.runs.spec import RunSpec
 
 
-def deviations(study: Study, papers: Mapping[str, Any]) -> pd.DataFrame:
+def deviations(study: Study, papers: Papers) -> pd.DataFrame:
     """One row a deviation: number, subject, the paper, this profile, runs, and measured effect.
 
     Args:
         study: the profile's study.
-        papers: papers.yaml.
+        papers: of `read_papers`.
     """
-    of_paper = {
-        Paper.SSD: [s for s in study.specs.values() if _is_own_ssd(s)],
-        Paper.LAPNET: [s for s in study.specs.values() if s.detector is DetectorName.LAPNET],
-    }
+    specs = study.specs.values()
     rows = [
-        _condition_row(condition, specs)
-        for paper, specs in of_paper.items()
-        for condition in CONDITIONS[paper]
+        _condition_row(condition, [s for s in specs if s.detector in paper.detectors])
+        for paper in papers
+        for condition in paper.conditions
     ]
-    released = papers[Paper.SSD]["released"]
-    own = [item for item in released["rows"].items() if item[1]["row"] != released["reference"]]
-    for number, (label, row) in enumerate(own, start=1):
-        reference = row.get("reference", released["reference"])
-        rows.append(_released_row(f"R{number}", label, study, row["row"], reference))
+    numbered = [t for paper in papers for t in paper.tables.values() if t.numbered]
+    rows += [row for table in numbered for row in _released_rows(table, study)]
     rows += [
-        {"number": number, "subject": choice["subject"], "paper": choice["paper"],
-         "here": choice["here"], "runs": "", "effect on AP [95 %]": "not measured"}
-        for number, choice in papers["choices"].items()
+        {"number": choice.number, "subject": choice.subject, "paper": choice.paper,
+         "here": choice.here, "runs": "", "effect on AP [95 %]": "not measured"}
+        for choice in papers.choices
     ]  # fmt: skip
     return pd.DataFrame([row for row in rows if row["runs"] != "0"])
 
 
-def _is_own_ssd(spec: RunSpec) -> bool:
-    return spec.detector is not DetectorName.LAPNET and spec.detector not in RIVALS
+def _released_rows(table: Table, study: Study) -> list[dict[str, str]]:
+    """What the released code does otherwise: the rows of a table but its reference."""
+    own = [row for row in table.rows.values() if row.row not in (None, table.reference)]
+    return [
+        _released_row(f"{table.numbered}{number}", row.label, study, str(row.row),
+                      row.reference or table.reference)
+        for number, row in enumerate(own, start=1)
+    ]  # fmt: skip
 
 
 def _condition_row(condition: Condition, specs: Iterable[RunSpec]) -> dict[str, str]:
-    here = Counter(str(condition.here(s)) for s in specs if not condition.alike(s))
+    here = Counter(condition.describe(s) for s in specs if not condition.is_shared(s))
     return {
         "number": condition.number,
         "subject": condition.name,

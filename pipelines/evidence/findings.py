@@ -6,7 +6,7 @@ How soon each sampler converges, how its minibatch develops, and whether the A-s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,9 @@ import pandas as pd
 from scipy.stats import pearsonr, spearmanr
 
 from pipelines.evaluation.bootstrap import average_seeds
+from pipelines.evidence.paper_tables import Table, mean_of
 from pipelines.evidence.study import Study, mean_a_score
 
-SAMPLERS = {"basic (3:1)": "sampler-basic", "dns": "sampler-dns", "1:1": "sampler-one-to-one"}
-PAPER_EPOCHS = {"basic (3:1)": "150-250", "dns": "40-50", "1:1": ""}
-"""Epochs to convergence (§5.3)."""
 WITHIN = 1.0
 """Points of AP from the final value that count as converged."""
 
@@ -36,10 +34,10 @@ def converged_at(steps: Sequence[float], values: Sequence[float]) -> float:
     return steps[outside[-1] + 1] if len(outside) else steps[0]
 
 
-def convergence(study: Study) -> pd.DataFrame:
+def convergence(table: Table, study: Study) -> pd.DataFrame:
     """Iterations and epochs after which validation AP stays near its final value, by sampler."""
     rows = []
-    for label, row in SAMPLERS.items():
+    for label, row in table.trained.items():
         curves = [validation_curve(history) for history in histories(study, row)]
         reached = [
             converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
@@ -50,7 +48,7 @@ def convergence(study: Study) -> pd.DataFrame:
         epochs = list(epochs_to_converge(study, row).values())
         rows.append({
             "sampler": label,
-            "epochs, paper": PAPER_EPOCHS[label],
+            "epochs, paper": table.rows[label].epochs,
             "epochs": average_seeds(epochs) if epochs else "no run",
             "iterations": average_seeds(reached) if reached else "no run",
             "final validation AP": average_seeds(final) if final else "no run",
@@ -59,15 +57,18 @@ def convergence(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def balance(study: Study, parts: Sequence[float] = (0.05, 0.25, 0.5, 1.0)) -> pd.DataFrame:
+def balance(
+    table: Table, study: Study, parts: Sequence[float] = (0.05, 0.25, 0.5, 1.0)
+) -> pd.DataFrame:
     """Length of the minibatch and negatives to one positive, by sampler and time.
 
     Args:
+        table: whose rows are asked for.
         study: the profile's study.
         parts: ends of the stretches of training that are averaged over, as shares of it.
     """
     rows = []
-    for label, row in SAMPLERS.items():
+    for label, row in table.trained.items():
         logs = [history.dropna(subset=["positives"]) for history in histories(study, row)]
         if not logs:
             continue
@@ -111,13 +112,14 @@ def correlation(score: Sequence[float], ap: Sequence[float]) -> dict[str, str]:
     }
 
 
-def anchor_correlation(paper: Mapping[str, Any], study: Study) -> pd.DataFrame:
-    """Does a higher A-score go with a higher AP? The paper's six sets, and ours."""
-    printed = list(paper["table5"]["rows"].values())
-    own = anchor_scores(study, [row["row"] for row in printed])
+def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
+    """Does a higher A-score go with a higher AP? Over the sets of anchors of a table, and ours."""
+    printed = [(row.a_score, row.printed) for row in table.rows.values() if row.a_score is not None]
+    own = anchor_scores(study, list(table.trained.values()))
     rows = []
     for metric in ("AP", "AP50"):
-        theirs = correlation([r["a_score"] for r in printed], [r[metric] for r in printed])
+        figures = [mean_of(cells[metric]) for _, cells in printed]
+        theirs = correlation([score for score, _ in printed], figures)
         rows.append({"metric": metric, "values": "paper's", **theirs, "n": len(printed)})
         if len(own):
             ours = correlation(own["A-score"].tolist(), own[metric].tolist())

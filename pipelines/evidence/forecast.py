@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,6 @@ from pipelines.evidence.study import Study
 from pipelines.runs.parameters import study as declared_runs
 from pipelines.runs.spec import DetectorName, RunSpec
 
-PROFILES = ("paper-tomatod", "paper-voc", "paper-coco")
 SPEEDUP = 200
 """Of a GPU over the machine here: assumed, until a run on one is in the ledger."""
 DOLLARS = 3.0
@@ -31,16 +30,19 @@ REMARK = (
 )
 
 
-def forecast(study: Study, parameters: Mapping[str, Any], timed: pd.DataFrame) -> pd.DataFrame:
+def forecast(
+    study: Study, parameters: Mapping[str, Any], timed: pd.DataFrame, profiles: Sequence[str]
+) -> pd.DataFrame:
     """Time, price and storage of each profile of the papers' own experiments.
 
     Args:
         study: of the runs whose speed is known.
         parameters: params.yaml.
         timed: what `speed.csv` holds, for the operations of detectors that were not trained.
+        profiles: of params.yaml, with the papers' own experiments.
     """
     return pd.DataFrame(
-        [_profile(name, declared_runs(parameters, name), study, timed) for name in PROFILES]
+        [_profile(name, declared_runs(parameters, name), study, timed) for name in profiles]
     )
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scipy.stats import norm
 
-RUNS = 15
-"""Behind a mean of Table 8."""
+from pipelines.evidence.paper_tables import Cell, Row
+
 TELLS = float(norm.ppf(0.975))
 """|z| from which on a difference is not luck, at 95 %."""
 
@@ -29,19 +28,12 @@ class Figure:
     deviation: float
 
     @classmethod
-    def printed(cls, value: Any, deviation_of_a_run: float) -> Figure:
-        """Of a single run, or of [mean, standard deviation, best] over `RUNS` runs."""
-        if isinstance(value, list):
-            mean, deviation, _ = value
-            return cls(float(mean), float(deviation) / math.sqrt(RUNS))
-        return cls(float(value), deviation_of_a_run)
-
-
-def noise_of(table8: Mapping[str, Any]) -> dict[str, float]:
-    """Metric to the standard deviation of one run, as Table 8's reference row prints it."""
-    rows = table8["rows"].values()
-    own = next(row for row in rows if row["row"] == table8["reference"])
-    return {metric: float(own[metric][1]) for metric in ("AP", "AP50")}
+    def of(cls, cell: Cell, deviation_of_a_run: float, repeats: int = 1) -> Figure:
+        """A single run's, or (mean, standard deviation, best) over `repeats` runs."""
+        if isinstance(cell, tuple):
+            mean, deviation, _ = cell
+            return cls(float(mean), float(deviation) / math.sqrt(repeats))
+        return cls(float(cell), deviation_of_a_run)
 
 
 def z_score(figure: Figure, reference: Figure) -> float:
@@ -49,20 +41,21 @@ def z_score(figure: Figure, reference: Figure) -> float:
     return (figure.value - reference.value) / math.hypot(figure.deviation, reference.deviation)
 
 
-def could_tell(
-    row: Mapping[str, Any], reference: Mapping[str, Any], noise: Mapping[str, float]
-) -> str:
+def could_tell(row: Row, reference: Row, noise: Mapping[str, float], repeats: int = 1) -> str:
     """`AP no (z +0.7), AP50 yes (z +2.8)`; empty where the paper prints no pair of figures.
 
     Args:
-        row: of a table of papers.yaml, metric to printed figure among the rest.
+        row: of a table.
         reference: the row that it is compared with.
-        noise: of `noise_of`.
+        noise: metric to the standard deviation of one run.
+        repeats: runs behind a mean of this table.
     """
     said = []
     for metric, deviation in noise.items():
-        if metric in row and metric in reference:
-            own, other = (Figure.printed(r[metric], deviation) for r in (row, reference))
+        if metric in row.printed and metric in reference.printed:
+            own, other = (
+                Figure.of(r.printed[metric], deviation, repeats) for r in (row, reference)
+            )
             z = z_score(own, other)
             said.append(f"{metric} {'yes' if abs(z) >= TELLS else 'no'} (z {z:+.1f})")
     return ", ".join(said)

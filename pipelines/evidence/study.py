@@ -30,8 +30,9 @@ from pipelines.evaluation.bootstrap import (
 )
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_ap
-from pipelines.evidence.conditions import Paper, departures
 from pipelines.evidence.paper_noise import could_tell
+from pipelines.evidence.paper_tables import Cell, Row, Table
+from pipelines.evidence.papers import Paper
 from pipelines.runs.parameters import profile_settings, read_parameters, split_name, study
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
@@ -123,44 +124,43 @@ def resampled(run: Path) -> RunSamples:
     return resample_run(pd.read_csv(run / "matches.csv.gz"))
 
 
-def trained_table(
-    paper: Paper, table: Mapping[str, Any], study: Study, noise: Mapping[str, float] | None = None
-) -> pd.DataFrame:
-    """One trained table of papers.yaml: paper and ours, n, paired differences, departures.
+def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:
+    """A table that runs answer: paper and ours, n, paired differences, departures.
 
-    Rows that papers.yaml gives no row of params.yaml are the paper's own citations. Where the paper
-    prints how far its runs lie apart (`noise`), a column says which differences it could tell.
+    Rows without a row of params.yaml are the paper's own citations. Where the paper prints how far
+    its runs lie apart, a column says which differences it could tell.
     """
-    metrics = table.get("metrics", ("AP", "AP50"))
-    printed = [m for m in metrics if any(m in row for row in table["rows"].values())]
-    with_words = any("says" in row for row in table["rows"].values())
-    folded = {row.get("row"): study.tests_folds(row.get("row")) for row in table["rows"].values()}
+    metrics = table.metrics
+    printed = [m for m in metrics if any(m in row.printed for row in table.rows.values())]
+    with_words = any(row.says for row in table.rows.values())
+    folded = {row.row: study.tests_folds(row.row) for row in table.rows.values()}
     rows = []
-    for label, row in table["rows"].items():
-        name = row.get("row")
+    for label, row in table.rows.items():
+        name = row.row
         runs = study.runs(name)
-        cells: dict[str, Any] = {table["factor"]: label}
-        if "a_score" in row:
-            cells |= {"A-score, paper": row["a_score"], "A-score": _a_score(study, name)}
+        cells: dict[str, Any] = {table.factor: label}
+        if row.a_score is not None and name:
+            cells |= {"A-score, paper": row.a_score, "A-score": _a_score(study, name)}
         for metric in metrics:
             if metric in printed:
-                cells[f"{metric}, paper"] = _printed(row.get(metric))
+                cells[f"{metric}, paper"] = _printed(row.printed.get(metric))
             cells[metric] = _ours(runs[metric]) if name else ""
         if any(folded.values()):
-            cells[POOLED] = f"{pooled_ap(study, name):.1f}" if folded[name] and len(runs) else ""
+            pooled = name and folded[name] and len(runs)
+            cells[POOLED] = f"{pooled_ap(study, name):.1f}" if pooled else ""
         cells["n"] = str(len(runs)) if name else ""
         if with_words:
-            cells["difference, paper"] = row.get("says", "")
-        if noise and printed:
-            cells[COULD_TELL] = _could_tell(row, table, noise)
-        reference = row.get("reference", table["reference"])
+            cells["difference, paper"] = row.says
+        if paper.deviations and printed:
+            cells[COULD_TELL] = _could_tell(row, table, paper.deviations)
+        reference = row.reference or table.reference
         unfair = no_fair_pair(study, name, reference) if name and len(runs) else ""
         for metric in (m for m in metrics if m in METRICS):
             column = f"Δ{metric} [95 %]"
             cells[column] = unfair or _difference(study, name, reference, metric)
             unfair = unfair and UNFAIR
         spec = study.row_spec(name) if name else None
-        cells["differs from the paper in"] = ", ".join(departures(spec, paper)) if spec else ""
+        cells["differs from the paper in"] = ", ".join(paper.departures(spec)) if spec else ""
         rows.append(cells)
     return pd.DataFrame(rows)
 
@@ -177,30 +177,28 @@ def pooled_ap(study: Study, row: str) -> float:
     return score_records(pd.concat(apart, ignore_index=True)).figures["AP"]
 
 
-def _could_tell(
-    row: Mapping[str, Any], table: Mapping[str, Any], noise: Mapping[str, float]
-) -> str:
-    wanted = table.get("printed_reference", table["reference"])
-    other = next(one for one in table["rows"].values() if one.get("row") == wanted)
-    return "reference" if row is other else could_tell(row, other, noise)
+def _could_tell(row: Row, table: Table, noise: Mapping[str, float]) -> str:
+    other = table.reference_row
+    if other is None:
+        return ""
+    return "reference" if row is other else could_tell(row, other, noise, table.repeats)
 
 
-def class_columns(table: Mapping[str, Any], study: Study) -> pd.DataFrame:
-    """VOC07 AP of each class, mean over the runs of each row of LapNet's Table 1.
+def class_columns(table: Table, study: Study) -> pd.DataFrame:
+    """VOC07 AP of each class, mean over the runs of each row of a table with classes.
 
-    Beside it the paper's, where the study's data set has VOC's classes.
+    Beside it the paper's, where the study's data set has the paper's classes.
     """
     found = [
-        [study.matches(name) for name in study.runs(row.get("row"))["run"]]
-        for row in table["rows"].values()
+        [study.matches(name) for name in study.runs(row.row)["run"]] for row in table.rows.values()
     ]
     classes = dict.fromkeys(name for own in found for one in own for name in one["class"].unique())
     rows = []
-    for row, matches in zip(table["rows"].values(), found, strict=True):
+    for row, matches in zip(table.rows.values(), found, strict=True):
         cells = {}
         for name in classes:
-            if name in table["classes"]:
-                printed = dict(zip(table["classes"], row.get("per_class", ()), strict=False))
+            if name in table.classes:
+                printed = dict(zip(table.classes, row.per_class, strict=False))
                 cells[f"{name}, paper"] = _printed(printed.get(name))
             values = [voc_ap(own, name, Definition.VOC07) for own in matches]
             cells[name] = average_seeds(values) if values else ""
@@ -208,10 +206,10 @@ def class_columns(table: Mapping[str, Any], study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _printed(value: Any) -> str:
+def _printed(value: Cell | None) -> str:
     if value is None:
         return ""
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         mean, deviation, best = value
         return f"{mean:.1f} ± {deviation:.1f}, best {best:.1f}"
     return f"{value:g}"

@@ -1,60 +1,38 @@
-"""The papers' tables as queries over the ledger.
-
-Tables 1 and 2 of the scale-aware SSD's paper follow from the network alone, its Table 4 from what
-was timed, all others from runs. LapNet's are named `lapnet-table…`.
-"""
+"""The papers' tables: what each builder of `papers/*.yaml` makes, written in three forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
-from pipelines.evidence.conditions import Paper, explain_departures
 from pipelines.evidence.costs import costs
 from pipelines.evidence.deviations import deviations
-from pipelines.evidence.findings import WITHIN, anchor_correlation, balance, convergence
+from pipelines.evidence.findings import anchor_correlation, balance, convergence
 from pipelines.evidence.forecast import REMARK as FORECAST_REMARK
 from pipelines.evidence.forecast import forecast
-from pipelines.evidence.paper_noise import noise_of
+from pipelines.evidence.paper_tables import Builder, Table
+from pipelines.evidence.papers import Paper, Papers, read_papers
 from pipelines.evidence.study import Study, class_columns, trained_table
 from pipelines.runs.parameters import read_parameters
-from pipelines.runs.spec import DetectorName
 from pipelines.system.files import replaced_folder
-from pipelines.system.paths import PAPERS
 
-SSD_TABLES = (
-    "table3", "table5", "table6", "table7", "table8", "augmentation", "released", "heads", "taps",
-)  # fmt: skip
-LAPNET_TABLES = ("table1", "table2a", "table2b", "table2b-sgd", "table3")
-SLIP = "The paper's fields of the extra layers depart from its own recursion by 2 and 4 pixels."
-SPEED = "One image at a time at 512×512"
-SPEED_REMARK = (
-    "A two-stage detector decodes and suppresses in its midst and has no row without. "
-    "Untrained detectors are timed where the profile has no run at this input size."
-)
-CONVERGENCE = (
-    f"When validation AP first stays within {WITHIN:g} point of its final value (paper: §5.3)"
-)
-BALANCE = "Samples in a minibatch, and negatives to one positive, over the training (paper: §3.3)"
 DEVIATIONS = "In what the runs of this profile depart from their papers"
 COSTS = "What the trainings of each row cost, and what one more seed would"
 FORECAST = "What the papers' own experiments would cost, reckoned from this study's runs"
-CORRELATION = "Does the A-score go with AP? Over the anchor sets of Table 5 (paper: §5.1)"
 
 
-def table1(paper: Mapping[str, Any]) -> pd.DataFrame:
+def receptive_fields(table: Table) -> pd.DataFrame:
     """Output side and receptive field of each block of MobileNet v2 at 512×512."""
     encoder = encoder_blocks(LAST_BLOCK)
     rows = []
-    for number, (name, (side, field)) in enumerate(paper["table1"].items()):
+    for number, (name, (side, field)) in enumerate(table.blocks.items()):
         own = receptive_field(encoder[: number + 1])
         rows.append(
             {
@@ -68,49 +46,55 @@ def table1(paper: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table2(paper: Mapping[str, Any]) -> pd.DataFrame:
+def alignment(table: Table) -> pd.DataFrame:
     """Receptive field and A-score of each head, original and custom.
 
-    The paper prints 141 and 207 (557 and 687) for the extra layers; the recursion that gives the
-    rest of its figures gives 139 and 203 (555 and 683).
+    The scale-aware SSD's paper prints 141 and 207 (557 and 687) for the extra layers; the recursion
+    that gives the rest of its figures gives 139 and 203 (555 and 683).
     """
-    anchors = paper["table2"]["anchors"]
+    anchors = table.anchors
     rows: list[dict[str, Any]] = [{"anchor": str(anchor)} for anchor in anchors] + [
         {"anchor": "mean"}
     ]
-    for name, attach in (("original", ORIGINAL_ATTACHMENT), ("custom", CUSTOM_ATTACHMENT)):
-        printed = paper["table2"][name]
+    for name, attach, printed in (
+        ("original", ORIGINAL_ATTACHMENT, table.original),
+        ("custom", CUSTOM_ATTACHMENT, table.custom),
+    ):
+        if printed is None:
+            continue
         own = [head.size for head in SSD(SSDConfig(classes=3, attach=attach)).fields]
         scores = a_scores(own, anchors)
         for i, row in enumerate(rows[:-1]):
-            row[f"{name}, field, paper"] = str(printed["fields"][i])
+            row[f"{name}, field, paper"] = str(printed.fields[i])
             row[f"{name}, field"] = str(own[i])
-            row[f"{name}, A-score, paper"] = f"{printed['a_scores'][i]:.1f}"
+            row[f"{name}, A-score, paper"] = f"{printed.a_scores[i]:.1f}"
             row[f"{name}, A-score"] = f"{scores[i]:.1f}"
         rows[-1] |= {
             f"{name}, field, paper": "",
             f"{name}, field": "",
-            f"{name}, A-score, paper": f"{printed['mean']:.1f}",
+            f"{name}, A-score, paper": f"{printed.mean:.1f}",
             f"{name}, A-score": f"{sum(scores) / len(scores):.1f}",
         }
     return pd.DataFrame(rows)
 
 
-def table4(paper: Mapping[str, Any], speed: pd.DataFrame) -> pd.DataFrame:
+def speed_table(table: Table, device: str, speed: pd.DataFrame) -> pd.DataFrame:
     """Frames/s of each detector, and how many times the original SSD's, beside the paper's.
 
-    The paper names neither precision nor threads, nor says whether its time includes suppression.
-    `paper` is `scale_aware_ssd` of papers.yaml, `speed` what `speed.csv` holds.
+    Args:
+        table: with the paper's own.
+        device: that the paper's were measured on.
+        speed: what `speed.csv` holds.
     """
-    printed = speed["detector"].map(paper["table4"])
-    ratio = printed / paper["table4"][DetectorName.SSD_MOBILENET_V2]
+    printed = speed["detector"].map(table.frames)
+    ratio = printed / table.frames[table.reference]
     timed_there = printed.notna()
     return pd.DataFrame(
         {
             "detector": speed["detector"],
             "decoding and NMS": speed["postprocessing"].map({True: "yes", False: "no"}),
             "precision": speed["precision"],
-            "frames/s, paper (RTX 3090)": printed.map("{:.0f}".format, na_action="ignore").fillna(
+            f"frames/s, paper ({device})": printed.map("{:.0f}".format, na_action="ignore").fillna(
                 ""
             ),
             "frames/s": speed["frames_a_second"].map("{:.1f}".format),
@@ -147,57 +131,69 @@ def write_table(
     (folder / f"{name}.tex").write_text(latex)
 
 
-def write_tables(folder: Path, papers: Mapping[str, Any], study: Study) -> None:
-    """All tables of both papers, the page of deviations, and what the study cost.
+def write_tables(folder: Path, papers: Papers, study: Study) -> None:
+    """All tables of the papers, the page of deviations, and what the study cost.
 
     Args:
         folder: where they go.
-        papers: papers.yaml.
+        papers: of `read_papers`.
         study: the profile's study.
     """
-    write_ssd_tables(folder, papers[Paper.SSD], study)
-    write_lapnet_tables(folder, papers[Paper.LAPNET], study)
+    for paper in papers:
+        for table in paper.tables.values():
+            built = BUILDERS[table.builder](paper, table, study)
+            if built is not None:
+                write_table(folder, table.file, built, table.caption, _remark(paper, table, study))
     write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
     write_table(folder, "costs", costs(study), COSTS)
     timed = study.folder / "speed.csv"
     if timed.exists() and study.spec.input_size == REFERENCE_SIZE:
-        table = forecast(study, read_parameters(), pd.read_csv(timed))
-        write_table(folder, "forecast", table, FORECAST, FORECAST_REMARK)
+        profiles = [profile for paper in papers for profile in paper.profiles]
+        reckoned = forecast(study, read_parameters(), pd.read_csv(timed), profiles)
+        write_table(folder, "forecast", reckoned, FORECAST, FORECAST_REMARK)
 
 
-def declared_tables(names: Sequence[str], paper: Mapping[str, Any], study: Study) -> list[str]:
-    """The tables of which the study declares some row."""
-    return [
-        name
-        for name in names
-        if any(study.row_spec(row["row"]) for row in paper[name]["rows"].values() if "row" in row)
-    ]
+def _trained(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
+    """A query over runs; none where the study declares none of its rows."""
+    if not any(study.row_spec(row) for row in table.trained.values()):
+        return None
+    built = trained_table(paper, table, study)
+    return built.join(class_columns(table, study)) if table.classes else built
 
 
-def write_ssd_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
-    """Tables 1 to 8 of the scale-aware SSD's paper, and what its text claims beside them."""
-    write_table(folder, "table1", table1(paper), "Receptive fields of MobileNet v2 at 512×512")
-    write_table(folder, "table2", table2(paper), "Alignment of heads and anchors", SLIP)
+def _timed(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
     timed = study.folder / "speed.csv"
-    if timed.exists():
-        write_table(folder, "table4", table4(paper, pd.read_csv(timed)), SPEED, SPEED_REMARK)
-    remark = f"{study.notice} {explain_departures(Paper.SSD)}".strip()
-    for name in declared_tables(SSD_TABLES, paper, study):
-        table = trained_table(Paper.SSD, paper[name], study, noise_of(paper["table8"]))
-        write_table(folder, name, table, paper[name]["caption"], remark)
-    write_table(folder, "convergence", convergence(study), CONVERGENCE)
-    write_table(folder, "balance", balance(study), BALANCE)
-    write_table(folder, "correlation", anchor_correlation(paper, study), CORRELATION)
+    return speed_table(table, paper.device, pd.read_csv(timed)) if timed.exists() else None
 
 
-def write_lapnet_tables(folder: Path, paper: Mapping[str, Any], study: Study) -> None:
-    """Tables 1, 2a, 2b and 3 of LapNet's paper."""
-    remark = f"{study.notice} {explain_departures(Paper.LAPNET)}".strip()
-    for name in declared_tables(LAPNET_TABLES, paper, study):
-        table = trained_table(Paper.LAPNET, paper[name], study)
-        if name == "table1":
-            table = table.join(class_columns(paper[name], study))
-        write_table(folder, f"lapnet-{name}", table, paper[name]["caption"], remark)
+BUILDERS: Mapping[Builder, Callable[[Paper, Table, Study], pd.DataFrame | None]] = {
+    Builder.TRAINED: _trained,
+    Builder.RECEPTIVE_FIELDS: lambda paper, table, study: receptive_fields(table),
+    Builder.ALIGNMENT: lambda paper, table, study: alignment(table),
+    Builder.SPEED: _timed,
+    Builder.CONVERGENCE: lambda paper, table, study: convergence(table, study),
+    Builder.BALANCE: lambda paper, table, study: balance(table, study),
+    Builder.CORRELATION: lambda paper, table, study: anchor_correlation(
+        paper.tables[table.of], study
+    ),
+}
+"""None is written where a builder gives none."""
+
+
+def _remark(paper: Paper, table: Table, study: Study) -> str:
+    """What is said below a table."""
+    if table.builder is not Builder.TRAINED:
+        return table.remark
+    said = (study.notice, table.remark, "The numbers are explained in `deviations.md`.",
+            paper.remark, DIFFERENCES)  # fmt: skip
+    return " ".join(part for part in said if part)
+
+
+DIFFERENCES = (
+    "Δ is the mean difference to the reference row over the seeds both have. Its 95 % interval "
+    "comes from drawing test images anew and from the spread between seeds, pooled over the rows "
+    "that have several, if there are any. A difference whose interval holds 0 says nothing."
+)
 
 
 def make_tables(profile: str) -> None:
@@ -207,6 +203,6 @@ def make_tables(profile: str) -> None:
         UserError: there is no such profile, or no ledger yet.
     """
     study = Study.open(profile)
-    papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
+    papers = read_papers()
     with replaced_folder(study.folder / "tables") as folder:
         write_tables(folder, papers, study)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMETERS = REPOSITORY / "params.yaml"
-PAPERS = REPOSITORY / "papers.yaml"
+PAPERS = REPOSITORY / "papers"
 RESULTS = REPOSITORY / "results"
 DATA = REPOSITORY / "data"
 """Prepared data sets."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import ReceptiveField, receptive_field
 
-PAPERS = Path(__file__).parents[2] / "papers.yaml"
+PAPER = Path(__file__).parents[2] / "papers" / "scale-aware-ssd.yaml"
 
 
 def convolution(kernel: int, stride: int, dilation: int) -> nn.Conv2d:
@@ -52,7 +52,7 @@ def test_a_cell_has_gradients_over_its_field_and_its_neighbour_one_stride_on(lay
 
 
 def test_mobilenet_has_the_paper_s_table_1():
-    table = yaml.safe_load(PAPERS.read_text())["scale_aware_ssd"]["table1"]
+    table = yaml.safe_load(PAPER.read_text())["tables"]["table1"]["blocks"]
     encoder = encoder_blocks(LAST_BLOCK)
     fields = [receptive_field(encoder[: number + 1]) for number in range(len(encoder))]
     assert [[512 // field.stride, field.size] for field in fields] == list(table.values())

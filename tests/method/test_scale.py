@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from method.scale import A_SCORE_RANGE, a_scores, equal_square_side, relative_sizes
 
-PAPERS = Path(__file__).parents[2] / "papers.yaml"
+PAPER = Path(__file__).parents[2] / "papers" / "scale-aware-ssd.yaml"
 SIDES = st.floats(1, 2000)
 
 
@@ -44,7 +44,7 @@ def test_the_equal_square_has_the_relative_size_that_it_stands_for(percent, side
 
 @pytest.mark.parametrize("attachment", ["original", "custom"])
 def test_a_scores_are_the_paper_s(attachment):
-    table = yaml.safe_load(PAPERS.read_text())["scale_aware_ssd"]["table2"]
+    table = yaml.safe_load(PAPER.read_text())["tables"]["table2"]
     published = table[attachment]
     scores = a_scores(published["fields"], table["anchors"])
     assert [round(score, 1) for score in scores] == published["a_scores"]

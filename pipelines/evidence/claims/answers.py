@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.evaluation.bootstrap import Interval
 from pipelines.evidence.claims.verdicts import Verdict
-from pipelines.evidence.conditions import Paper
+from pipelines.evidence.papers import Paper
 from pipelines.evidence.study import Study
 
 
@@ -18,8 +18,6 @@ class Evidence:
 
     study: Study
     paper: Paper
-    printed: Mapping[str, Any]
-    """The paper's part of papers.yaml."""
 
     @property
     def data(self) -> str:
@@ -42,7 +40,7 @@ class Answer:
 
 
 Check = Callable[[Mapping[str, Any], Evidence], Answer]
-"""Answers a claim from its parameters in papers.yaml."""
+"""Answers a claim from the parameters of its check."""
 
 
 def not_testable(why: str, published: str = "", data: str = "") -> Answer:

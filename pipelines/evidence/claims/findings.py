@@ -12,7 +12,7 @@ from scipy.stats import pearsonr, spearmanr
 from pipelines.evaluation.bootstrap import Interval
 from pipelines.evaluation.small_samples import ratio_interval, spread_ratio, t_interval
 from pipelines.evidence.claims.answers import Answer, Evidence, describe_interval, not_testable
-from pipelines.evidence.claims.trained import DIRECTIONS, ONE_SEED, REPEATS, missing_rows
+from pipelines.evidence.claims.trained import DIRECTIONS, ONE_SEED, missing_rows
 from pipelines.evidence.claims.verdicts import (
     Published,
     Verdict,
@@ -20,7 +20,6 @@ from pipelines.evidence.claims.verdicts import (
     judge_direction,
     judge_value,
 )
-from pipelines.evidence.conditions import departures
 from pipelines.evidence.findings import anchor_scores, epochs_to_converge
 from pipelines.evidence.study import Study
 
@@ -44,7 +43,7 @@ def check_convergence(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     n = len(reached)
     ours = t_interval(reached)
     spec = study.row_spec(row)
-    apart = departures(spec, evidence.paper) if spec else []
+    apart = evidence.paper.departures(spec) if spec else []
     if apart:
         verdict, why = Verdict.NOT_TESTABLE, f"differs from the paper in {', '.join(apart)}"
     elif n == 1:
@@ -85,17 +84,18 @@ def check_sooner(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 
 
 def check_spread(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
-    """Ratio of the standard deviations over seeds: {spread: [row, reference], metric, published}.
+    """Ratio of standard deviations over seeds: {spread: [row, reference], metric, runs, published}.
 
-    Reproduced if the F distribution's interval lies on the paper's side of 1, contradicted if on
-    the other, else inconclusive.
+    `runs` are those behind each of the paper's own. Reproduced if the F distribution's interval
+    lies on the paper's side of 1, contradicted if on the other, else inconclusive.
     """
     published, study = Published.parse(claim["published"]), evidence.study
     missing = missing_rows(claim["spread"], study)
     if missing:
         return not_testable(missing, published.text)
-    theirs = describe_interval(ratio_interval(published.middle, REPEATS, REPEATS), places=2)
-    why = f"F distribution; the paper's own {REPEATS} runs a row leave {theirs}"
+    runs = claim["runs"]
+    theirs = describe_interval(ratio_interval(published.middle, runs, runs), places=2)
+    why = f"F distribution; the paper's own {runs} runs a row leave {theirs}"
     values = [study.runs(row)[claim["metric"]].tolist() for row in claim["spread"]]
     fewest = min(map(len, values))
     if fewest < 2:
@@ -118,8 +118,8 @@ def check_correlation(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 
     A set of anchors is one point, a mean over its seeds; the interval is Fisher's.
     """
-    rows = [row["row"] for row in evidence.printed[claim["correlate"]]["rows"].values()]
-    own, published = anchor_scores(evidence.study, rows), claim["published"]
+    rows = evidence.paper.tables[claim["correlate"]].trained.values()
+    own, published = anchor_scores(evidence.study, list(rows)), claim["published"]
     if len(own) < FEWEST_SETS:
         wanted = f"{len(own)} of the sets of anchors are trained, {FEWEST_SETS} are needed"
         return not_testable(wanted, published, evidence.data)

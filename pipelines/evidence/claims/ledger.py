@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
-import yaml
 
 from pipelines.evidence.claims import detections, findings, noise, timed, trained, untrained
 from pipelines.evidence.claims.answers import Answer, Check, Evidence
 from pipelines.evidence.claims.main_findings import MainFinding, answer_findings, findings_table
-from pipelines.evidence.claims.statements import TITLES, Claim, Group, read_claims
+from pipelines.evidence.claims.statements import Claim, Group, read_claims
 from pipelines.evidence.claims.summary import write_summary
 from pipelines.evidence.claims.verdicts import EQUAL_MARGIN, SAME_SPEED, SPEED_MARGIN, Verdict
-from pipelines.evidence.conditions import CONDITIONS, Paper
+from pipelines.evidence.papers import Paper, Papers, read_papers
 from pipelines.evidence.study import Study
 from pipelines.system.errors import UserError
 from pipelines.system.files import write_whole
-from pipelines.system.paths import PAPERS
 
 CHECKS: Mapping[str, Check] = {
     "value": trained.check_value,
@@ -72,12 +69,18 @@ RULES = f"""How a verdict comes about:
   here*.
 - What **a paper's own noise** lets it tell: a difference of its printed figures is *reproduced* if
   luck alone gives as much in fewer than one comparison of twenty, by the standard deviation of a
-  run that its Table 8 prints, else *inconclusive*.
+  run that its {{noise}} prints, else *inconclusive*.
 - **Arithmetic** and what follows from the network must come out as printed.
 
 A verdict is about these data and this budget, each claim for itself: among many intervals of 95 %
 some miss by chance.
 """
+
+
+def _rules(papers: Papers) -> str:
+    """`RULES`, with the table that prints how far a paper's runs lie apart."""
+    tables = (paper.noise_table for paper in papers)
+    return RULES.format(noise=next((table.title for table in tables if table), "own table"))
 
 
 def answer(claim: Claim, evidence: Evidence) -> Answer:
@@ -89,36 +92,36 @@ def answer(claim: Claim, evidence: Evidence) -> Answer:
     kinds = [kind for kind in CHECKS if kind in claim.check]
     if len(kinds) != 1:
         raise UserError(
-            f"papers.yaml: {claim.source}: a claim names one check of {', '.join(CHECKS)}, "
+            f"{claim.paper.file}: {claim.source}: a claim names one check of {', '.join(CHECKS)}, "
             f"not {', '.join(kinds) or 'none'}"
         )
     return CHECKS[kinds[0]](claim.check, evidence)
 
 
-def answer_all(
-    papers: Mapping[str, Any], study: Study, claims: Sequence[Claim] | None = None
-) -> pd.DataFrame:
+def answer_all(papers: Papers, study: Study, claims: Sequence[Claim] | None = None) -> pd.DataFrame:
     """One row a claim: `COLUMNS`."""
     rows = []
     for claim in read_claims(papers) if claims is None else claims:
-        given = answer(claim, Evidence(study, claim.paper, papers[claim.paper]))
+        given = answer(claim, Evidence(study, claim.paper))
         said = {name: getattr(given, name) for name in COLUMNS if hasattr(given, name)}
         rows.append({
-            "paper": claim.paper.value, "place": claim.place, "claim": claim.text, **said,
-            "group": claim.group.value, "source": f"{claim.paper.value}/{claim.source}",
+            "paper": claim.paper.name, "place": claim.place, "claim": claim.text, **said,
+            "group": claim.group.value, "source": claim.place_in_file,
         })  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
 
 
-def write_claims(table: pd.DataFrame, study: Study, papers: Mapping[str, Any]) -> None:
+def write_claims(table: pd.DataFrame, study: Study, papers: Papers) -> None:
     """`claims.csv`, `claims.md` and `summary.md` in the study's folder."""
     findings = answer_findings(papers, table, study.runs_by_row)
     write_whole(study.folder / "claims.csv", table.to_csv(index=False))
-    write_whole(study.folder / "claims.md", write_text(table, study, findings))
-    write_whole(study.folder / "summary.md", write_summary(table, study, findings))
+    write_whole(study.folder / "claims.md", write_text(table, study, papers, findings))
+    write_whole(study.folder / "summary.md", write_summary(table, study, papers, findings))
 
 
-def write_text(table: pd.DataFrame, study: Study, findings: Sequence[MainFinding]) -> str:
+def write_text(
+    table: pd.DataFrame, study: Study, papers: Papers, findings: Sequence[MainFinding]
+) -> str:
     """The ledger in Markdown: main findings, verdicts counted, the rules, then every claim."""
     parts = [
         f"# The papers' claims, answered by `{study.profile}`\n",
@@ -126,16 +129,16 @@ def write_text(table: pd.DataFrame, study: Study, findings: Sequence[MainFinding
         "## Main findings\n",
         findings_table(findings),
         "## All claims, counted\n",
-        _count(table),
+        _count(table, papers),
         _warn(table),
-        RULES,
+        _rules(papers),
     ]
-    for paper, title in TITLES.items():
-        parts += [f"## {title}\n", _conditions(study, paper)]
+    for paper in papers:
+        parts += [f"## {paper.short}\n", _conditions(study, paper)]
         for group in Group:
-            own = table[(table["paper"] == paper) & (table["group"] == group)]
+            own = table[(table["paper"] == paper.name) & (table["group"] == group)]
             if len(own):
-                parts.append(f"### {title}: {group.value}\n")
+                parts.append(f"### {paper.short}: {group.value}\n")
                 parts += [
                     _place(str(place), of_place)
                     for place, of_place in own.groupby("place", sort=False)
@@ -143,15 +146,15 @@ def write_text(table: pd.DataFrame, study: Study, findings: Sequence[MainFinding
     return "\n".join(parts)
 
 
-def _count(table: pd.DataFrame) -> str:
+def _count(table: pd.DataFrame, papers: Papers) -> str:
     """Verdicts by paper and group."""
     counts = (
         table.groupby(["paper", "group", "verdict"]).size().unstack(fill_value=0)
         .reindex(columns=[v.value for v in Verdict], fill_value=0)
     )  # fmt: skip
-    order = [(p.value, g.value) for p in Paper for g in Group if (p.value, g.value) in counts.index]
+    order = [(p.name, g.value) for p in papers for g in Group if (p.name, g.value) in counts.index]
     shown = counts.loc[order].reset_index()
-    shown["paper"] = shown["paper"].map({p.value: title for p, title in TITLES.items()})
+    shown["paper"] = shown["paper"].map({p.name: p.short for p in papers})
     return f"{shown.rename(columns={'group': 'claims'}).to_markdown(index=False)}\n"
 
 
@@ -166,9 +169,11 @@ def _warn(table: pd.DataFrame) -> str:
 def _conditions(study: Study, paper: Paper) -> str:
     """The paper's experiments beside the profile's settings, before any row's change."""
     rows = [
-        {"condition": c.label, "paper": c.paper, "here": c.here(study.spec)}
-        for c in CONDITIONS[paper]
+        {"condition": c.label, "paper": c.paper, "here": c.describe(study.spec)}
+        for c in paper.conditions
     ]
+    if not rows:
+        return ""
     return f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n"
 
 
@@ -185,7 +190,7 @@ def make_claims(profile: str) -> None:
         UserError: there is no such profile, or no ledger yet.
     """
     study = Study.open(profile)
-    papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
+    papers = read_papers()
     table = answer_all(papers, study)
     write_claims(table, study, papers)
     counts = table["verdict"].value_counts()

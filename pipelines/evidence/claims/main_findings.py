@@ -1,6 +1,7 @@
 """The study's main findings: what a paper says, what came out, one sentence each.
 
-papers.yaml fixes which they are and which claims answer them; nothing here is written by hand.
+`papers/findings.yaml` fixes which they are and which claims answer them; nothing here is written
+by hand.
 """
 
 from __future__ import annotations
@@ -13,21 +14,9 @@ import pandas as pd
 
 from pipelines.evidence.claims.statements import read_claims
 from pipelines.evidence.claims.verdicts import Verdict
+from pipelines.evidence.papers import FINDINGS, Papers
 from pipelines.runs.parameters import split_name
 from pipelines.system.errors import UserError
-
-MOST = 12
-"""A reader keeps no more in mind."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One of them, as `papers.yaml` states it."""
-
-    says: str
-    """What the paper says, or what is asked here."""
-    answers: Mapping[str, str]
-    """What is measured, to the claim that answers it, as `paper/source`."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +53,13 @@ class MainFinding:
         return "; ".join(f"{part.label}: {part.verdict.value}" for part in self.parts)
 
 
-def read_findings(papers: Mapping[str, Any]) -> list[Finding]:
-    """The section `findings` of papers.yaml.
-
-    Raises:
-        UserError: there are more than `MOST`.
-    """
-    found = [Finding(entry["says"], entry["answers"]) for entry in papers["findings"]]
-    if len(found) > MOST:
-        raise UserError(f"papers.yaml: {len(found)} findings; a reader keeps {MOST} in mind")
-    return found
-
-
 def answer_findings(
-    papers: Mapping[str, Any], claims: pd.DataFrame, runs: Mapping[str, Sequence[str]]
+    papers: Papers, claims: pd.DataFrame, runs: Mapping[str, Sequence[str]]
 ) -> list[MainFinding]:
     """Every finding with what the claims' table says of it.
 
     Args:
-        papers: papers.yaml.
+        papers: of `read_papers`.
         claims: what `answer_all` made, or `claims.csv` read as text.
         runs: row of params.yaml to its runs in the study.
 
@@ -92,10 +69,10 @@ def answer_findings(
     lines = {str(line["source"]): line for line in claims.to_dict("records")}
     words = {claim.place_in_file: claim.words for claim in read_claims(papers)}
     answered = []
-    for finding in read_findings(papers):
+    for finding in papers.findings:
         for source in finding.answers.values():
             if source not in lines:
-                raise UserError(f"papers.yaml: findings: there is no claim {source}")
+                raise UserError(f"{FINDINGS}: {finding.says}: there is no claim {source}")
         parts = [_part(label, lines[source]) for label, source in finding.answers.items()]
         rows = dict.fromkeys(row for source in finding.answers.values() for row in words[source])
         behind = [run for row in rows for run in runs.get(row, ())]

@@ -13,28 +13,33 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from pipelines.evidence.claims.main_findings import MainFinding
-from pipelines.evidence.claims.statements import TITLES, Group
+from pipelines.evidence.claims.statements import Group
 from pipelines.evidence.claims.verdicts import Verdict
 from pipelines.evidence.costs import costs
+from pipelines.evidence.papers import Papers
 from pipelines.evidence.study import Study
 
+NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 REASONS_SHOWN = 5
 """Most frequent reasons why a claim could not be tested."""
 
 
-def write_summary(table: pd.DataFrame, study: Study, findings: Sequence[MainFinding]) -> str:
+def write_summary(
+    table: pd.DataFrame, study: Study, papers: Papers, findings: Sequence[MainFinding]
+) -> str:
     """The page in Markdown.
 
     Args:
         table: of `answer_all`.
         study: what the claims were held against.
+        papers: whose claims they are.
         findings: the main ones, answered.
     """
     parts = [
         f"# Reproducibility summary: `{study.profile}`\n",
         *([f"**{study.notice}**\n"] if study.notice else []),
         "## Scope of reproducibility\n",
-        _scope(findings),
+        _scope(papers, findings),
         "## Methodology\n",
         _methodology(study),
         "## Results\n",
@@ -49,10 +54,11 @@ def write_summary(table: pd.DataFrame, study: Study, findings: Sequence[MainFind
     return "\n".join(parts)
 
 
-def _scope(findings: Sequence[MainFinding]) -> str:
+def _scope(papers: Papers, findings: Sequence[MainFinding]) -> str:
     said = "".join(f"{n}. {finding.says}.\n" for n, finding in enumerate(findings, start=1))
-    papers = " and ".join(TITLES.values())
-    return f"The statements that matter most in the two papers, {papers}:\n\n{said}"
+    names = [paper.short for paper in papers]
+    count = f"{NUMBERS.get(len(names), len(names))} papers" if len(names) > 1 else "paper"
+    return f"The statements that matter most in the {count}, {' and '.join(names)}:\n\n{said}"
 
 
 def _methodology(study: Study) -> str:

@@ -16,13 +16,11 @@ from pipelines.evidence.claims.verdicts import Published, Verdict, judge_frames,
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import Precision
 
-PRINTED_DEVICE = "RTX 3090"
-
 
 def check_frames(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
-    """Frames/s: {frames: detector, published}, with `device` where it is another than Table 4's."""
+    """Frames/s: {frames: detector, published}, with `device` where it is not the paper's."""
     published = _parse_bound(claim["published"])
-    device = claim.get("device", PRINTED_DEVICE)
+    device = claim.get("device", evidence.paper.device)
     timed = _timed(evidence.study)
     name = claim["frames"]
     if name not in timed.index:
@@ -53,7 +51,7 @@ def check_speed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     one, other = (timed.loc[name] for name in claim["speed"])
     works = [Work(name, Precision.FP32, postprocessing=True) for name in claim["speed"]]
     ours = speed_ratio(read_rounds(evidence.study.folder / ROUNDS_FILE), *works)
-    why = f"on {_describe(one)}, not {PRINTED_DEVICE}"
+    why = f"on {_describe(one)}, not {evidence.paper.device}"
     untrained = [row.name for row in (one, other) if row["weights"].startswith("untrained")]
     if untrained:
         why += f"; untrained: {' and '.join(map(str, untrained))}"

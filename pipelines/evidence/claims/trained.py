@@ -27,7 +27,6 @@ from pipelines.evidence.claims.verdicts import (
     judge_no_worse,
     judge_value,
 )
-from pipelines.evidence.conditions import departures
 from pipelines.evidence.study import Study, no_fair_pair
 
 DIRECTIONS = {"higher": 1, "lower": -1}
@@ -35,14 +34,13 @@ DIRECTIONS = {"higher": 1, "lower": -1}
 NO_LOWER = "no lower"
 ONE_SEED = "one seed: spread between seeds unknown"
 BORROWED = "one seed: spread between seeds taken from other rows"
-REPEATS = 15
-"""Runs behind each row of the SSD paper's Table 8."""
 
 
 def check_value(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     """An absolute figure: {value: row, metric, published}, with `class` or `statistic` besides.
 
-    `statistic` is `deviation` or `best` where it is not the mean over seeds.
+    `statistic` is `deviation` or `best` where it is not the mean over seeds, and `runs` are those
+    that the paper's own is of.
     """
     published = Published.parse(claim["published"])
     row, study = claim["value"], evidence.study
@@ -58,7 +56,7 @@ def check_value(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     ours = _summary(values, statistic)
     interval = _own_interval(claim, study, values) if statistic == "mean" else None
     spec = study.row_spec(row)
-    apart = departures(spec, evidence.paper) if spec else []
+    apart = evidence.paper.departures(spec) if spec else []
     if apart:
         verdict, why = Verdict.NOT_TESTABLE, f"differs from the paper in {', '.join(apart)}"
     elif interval is None:
@@ -67,7 +65,8 @@ def check_value(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         verdict = judge_value(published, interval, len(values))
         why = "same conditions as the paper" if len(values) > 1 else ONE_SEED
     if statistic == "best" and len(values) > 1:
-        why += f"; best of {REPEATS} draws from our runs: {best_of(values, REPEATS):.1f} on average"
+        runs = claim["runs"]
+        why += f"; best of {runs} draws from our runs: {best_of(values, runs):.1f} on average"
     return Answer(
         verdict,
         why,
@@ -143,7 +142,7 @@ def check_protocol(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     spec = evidence.study.row_spec(row)
     if spec is None:
         return not_testable(f"{row} is not in the study {evidence.study.profile}", words)
-    apart = departures(spec, evidence.paper)
+    apart = evidence.paper.departures(spec)
     if apart:
         return not_testable(f"{row} differs in {', '.join(apart)}", words, evidence.data)
     return Answer(Verdict.REPRODUCED, f"{row} is trained so", words, data=evidence.data)

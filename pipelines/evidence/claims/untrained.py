@@ -13,7 +13,6 @@ from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 from pipelines.evaluation.small_samples import welch_interval
 from pipelines.evidence.claims.answers import Answer, Evidence, describe_interval, not_testable
-from pipelines.evidence.claims.statements import NAMES
 from pipelines.evidence.claims.verdicts import (
     Published,
     Verdict,
@@ -21,9 +20,9 @@ from pipelines.evidence.claims.verdicts import (
     judge_direction,
     judge_exactly,
 )
+from pipelines.evidence.paper_tables import PaperFigure, Table, mean_of
+from pipelines.evidence.papers import Paper
 
-PRINTED_DATA = {"scale_aware_ssd": "tomatod"}
-"""The data set whose numbers a paper prints."""
 MAIN_SHARE = 0.9
 """Share of the boxes that a range must hold for `mainly` to be true of it."""
 NO_DATA = "none: arithmetic"
@@ -41,11 +40,11 @@ def check_derived(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 
 
 def _side(claim: Mapping[str, Any], evidence: Evidence) -> float:
-    return REFERENCE_SIZE / receptive_field(_blocks_to(claim, evidence)).stride
+    return REFERENCE_SIZE / receptive_field(encoder_blocks(LAST_BLOCK)[: claim["depth"]]).stride
 
 
 def _field(claim: Mapping[str, Any], evidence: Evidence) -> float:
-    return receptive_field(_blocks_to(claim, evidence)).size
+    return receptive_field(encoder_blocks(LAST_BLOCK)[: claim["depth"]]).size
 
 
 def _growth(claim: Mapping[str, Any], evidence: Evidence) -> float:
@@ -54,18 +53,13 @@ def _growth(claim: Mapping[str, Any], evidence: Evidence) -> float:
     return (sizes[-1] / sizes[0]) ** (1 / (len(sizes) - 1))
 
 
-def _blocks_to(claim: Mapping[str, Any], evidence: Evidence) -> Any:
-    number = list(evidence.printed["table1"]).index(claim["block"])
-    return encoder_blocks(LAST_BLOCK)[: number + 1]
-
-
 def _head_field(claim: Mapping[str, Any], evidence: Evidence) -> float:
     return _head_fields(claim["attach"])[claim["head"]]
 
 
 def _head_score(claim: Mapping[str, Any], evidence: Evidence) -> float:
     fields = _head_fields(claim["attach"])
-    return a_scores(fields, evidence.printed["table2"]["anchors"])[claim["head"]]
+    return a_scores(fields, claim["anchors"])[claim["head"]]
 
 
 def _mean_score(claim: Mapping[str, Any], evidence: Evidence) -> float:
@@ -101,18 +95,23 @@ def check_printed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     published = Published.parse(claim["published"])
     if "span" in claim or "within" in claim:
         return _check_span(claim, evidence, published)
-    ours, slack = _by_tables(claim, evidence.printed)
+    ours, slack = _by_tables(claim, evidence.paper)
     low, high = min(abs(ours - s) for s in (slack, -slack)), abs(ours) + slack
     meets = published.meets(low, high) if ours >= 0 else published.meets(-high, -low)
     verdict = Verdict.REPRODUCED if meets else Verdict.CONTRADICTED
-    table = "sum" if "sum" in claim else f"its own {NAMES[claim['printed']]}"
+    table = (
+        "sum"
+        if "sum" in claim
+        else f"its own {evidence.paper.held_together(claim['printed']).title}"
+    )
     why = f"agrees with {table}" if meets else f"{table} gives {ours:.2f}"
     return _exact(verdict, why, published, ours)
 
 
 def _check_span(claim: Mapping[str, Any], evidence: Evidence, published: Published) -> Answer:
-    column = claim.get("span", claim.get("within"))
-    values = [row[column] for row in evidence.printed[claim["printed"]]["rows"].values()]
+    column = str(claim.get("span", claim.get("within")))
+    table = evidence.paper.tables[claim["printed"]]
+    values = [getattr(row, column) for row in table.rows.values()]
     low, high = min(values), max(values)
     if "span" in claim:
         meets = low <= published.low + 2 * half_unit(low) and high >= published.high - half_unit(
@@ -122,31 +121,34 @@ def _check_span(claim: Mapping[str, Any], evidence: Evidence, published: Publish
         meets = published.low <= low and high <= published.high
     span = f"{low:g} to {high:g}"
     verdict = Verdict.REPRODUCED if meets else Verdict.CONTRADICTED
-    why = f"{NAMES[claim['printed']]} holds {span}"
+    why = f"{table.title} holds {span}"
     return Answer(verdict, why, published.text, span, n=str(len(values)), data=NO_DATA)
 
 
-def _by_tables(claim: Mapping[str, Any], printed: Mapping[str, Any]) -> tuple[float, float]:
+def _by_tables(claim: Mapping[str, Any], paper: Paper) -> tuple[float, float]:
     """The figure that the paper's own tables give, and by how much rounding may move it."""
     if "sum" in claim:
         return sum(claim["sum"]), 0.0
-    table = printed[claim["printed"]]
-    if "mean" in claim:
-        values = table["rows"][claim["mean"]]["per_class"]
+    part = paper.held_together(claim["printed"])
+    if "mean" in claim and isinstance(part, Table):
+        values = part.rows[claim["mean"]].per_class
         return sum(values) / len(values), half_unit(values[0])
-    if "best" in claim:
-        return table["rows"][claim["best"]][claim["metric"]][2], 0.0
-    cells = [_cell(table, row, claim.get("metric")) for row in claim["rows"]]
+    if "best" in claim and isinstance(part, Table):
+        cell = part.rows[claim["best"]].printed[claim["metric"]]
+        return (cell[2] if isinstance(cell, tuple) else cell), 0.0
+    cells = [_cell(part, row, claim.get("metric")) for row in claim["rows"]]
     if claim.get("as") == "ratio":
         return cells[0] / cells[1], 0.0
     return cells[0] - cells[1], sum(map(half_unit, cells))
 
 
-def _cell(table: Mapping[str, Any], row: str, metric: str | None) -> float:
+def _cell(part: Table | PaperFigure, row: str, metric: str | None) -> float:
+    """A figure of a trained table's row, a detector's frames/s, or a class's boxes."""
+    if isinstance(part, PaperFigure):
+        return part.boxes[row]
     if metric is None:
-        return table[row]
-    value = table["rows"][row][metric]
-    return value[0] if isinstance(value, list) else value
+        return part.frames[row]
+    return mean_of(part.rows[row].printed[metric])
 
 
 def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -154,8 +156,9 @@ def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 
     {significant: table, rows: [a, b], metric, runs: behind each, published: sign in words}.
     """
-    rows = evidence.printed[claim["significant"]]["rows"]
-    (mean, deviation, _), (other, its, _) = (rows[name][claim["metric"]] for name in claim["rows"])
+    rows = evidence.paper.tables[claim["significant"]].rows
+    cells = (rows[name].printed[claim["metric"]] for name in claim["rows"])
+    (mean, deviation, _), (other, its, _) = (c for c in cells if isinstance(c, tuple))
     runs = claim["runs"]
     theirs = welch_interval(mean, deviation, runs, other, its, runs)
     verdict = judge_direction(1 if theirs.estimate > 0 else -1, theirs)
@@ -169,15 +172,16 @@ def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 
 
 def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
-    """The sizes of TomatOD's training boxes: {sizes: within, smallest, largest or count}.
+    """The sizes of training boxes: {sizes: within, smallest, largest or count, of: figure}.
 
     `published` is a range of relative sizes in percent, or in pixels at 512 with `unit: pixels`; a
     number for `count`. `within` holds if `MAIN_SHARE` of the boxes lie in the range, partly if half
     of them do. The smallest or largest box lies in the range, or the claim is inconclusive: the
     test boxes are not among those counted.
     """
-    bins = {int(start): sum(boxes) for start, boxes in evidence.printed["figure1"]["bins"].items()}
-    data = "TomatOD's training boxes, as published elsewhere"
+    figure = evidence.paper.figures[claim["of"]]
+    bins = {start: sum(boxes) for start, boxes in figure.bins.items()}
+    data = f"{figure.data}'s training boxes, as published elsewhere"
     total = sum(bins.values())
     if claim["sizes"] == "count":
         published = Published.parse(claim["published"])
@@ -211,7 +215,7 @@ def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
 def check_dataset(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     """Images or boxes: {dataset: images, boxes or a class, splits: [train, …], published}."""
     published = Published.parse(claim["published"])
-    name = PRINTED_DATA[evidence.paper]
+    name = evidence.paper.dataset
     runs = evidence.study.ledger
     own = runs[runs["dataset"] == name]["run"].tolist() if "dataset" in runs else []
     if not own:

@@ -1,73 +1,84 @@
-"""Both papers' figures of a study."""
+"""The papers' figures of a study: plots, which numbers give, and pictures, which show images."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines.data.prepared import load_prepared
 from pipelines.data.preparing import ensure_prepared
 from pipelines.detectors.registry import ssd_config
-from pipelines.evidence.conditions import Paper
 from pipelines.evidence.figures import (
-    figure1,
-    figure2,
-    figure3,
-    figure4,
-    lapnet_figure1,
-    lapnet_figure3,
-    lapnet_figure5,
-    lapnet_figure6,
+    attachment,
+    class_counts,
+    found_boxes,
+    learned_weights,
+    object_sizes,
     samplers,
+    speed_accuracy,
 )
+from pipelines.evidence.figures.pictures import PICTURES, Pictured
 from pipelines.evidence.figures.style import save, styled
+from pipelines.evidence.paper_tables import Drawing, PaperFigure, Table
+from pipelines.evidence.papers import Papers, read_papers
 from pipelines.evidence.study import Study
-from pipelines.runs.parameters import profile_settings, read_parameters, study
+from pipelines.runs.parameters import profile_settings, read_parameters
 from pipelines.runs.spec import RunSpec
-from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
-from pipelines.system.paths import PAPERS, RESULTS
+from pipelines.system.paths import RESULTS
 
-LAPNET = "lapnet-s0"
-"""The run that LapNet's Figures 5 and 6 show."""
-SIZES = "figure1.csv"
-"""Beside the figures: the sizes that Figure 1 shows."""
+
+@dataclass(frozen=True)
+class Plotted:
+    """What plots show."""
+
+    spec: RunSpec
+    """The profile's settings."""
+    sizes: NDArray[np.int64]
+    """`object_sizes.size_counts` of the training split."""
+    manifest: Mapping[str, Any]
+    """That of the prepared data set."""
+    papers: Papers
+    study: Study | None
+    """None where nothing is trained."""
+
+    @property
+    def dataset(self) -> str:
+        return Path(self.spec.dataset).name
 
 
 def draw_figures(
-    profile: str, parameters: dict[str, Any], papers: Mapping[str, Any], results: Path
+    profile: str, parameters: dict[str, Any], papers: Papers, results: Path
 ) -> list[Path]:
     """Draw the figures of a profile; the files written.
 
     Args:
         profile: its name.
         parameters: params.yaml.
-        papers: papers.yaml.
+        papers: whose figures they are.
         results: the profile's folder of results, with its finished runs.
     """
     settings = {"profile": profile, **profile_settings(parameters, profile)}
     spec = RunSpec.parse(settings, f"profile {profile}")
     prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
     own = Study.open(profile, results) if (results / "ledger.csv").exists() else None
-    sizes = figure1.size_counts(load_prepared(prepared, "train").coco)
+    sizes = object_sizes.size_counts(load_prepared(prepared, "train").coco)
     manifest = json.loads((prepared / "manifest.json").read_text())
     with styled():
-        plots = plot_data(spec, sizes, manifest, papers[Paper.SSD])
-        pictures = _show_boxes(profile, parameters, papers[Paper.SSD], results, prepared)
-        if own:
-            plots |= plot_runs(own, papers[Paper.SSD])
-            pictures |= _show_anchors(results, prepared)
-        beside = figure3.picture_folder(spec.dataset) == "figures"
+        plots = draw_plots(Plotted(spec, sizes, manifest, papers, own))
+        shown = Pictured(profile, parameters, papers, results, prepared, own is not None)
+        pictures = draw_pictures(shown)
+        beside = found_boxes.picture_folder(spec.dataset) == "figures"
         with replaced_folder(results / "figures") as folder:
-            write_plots(folder, plots, sizes)
+            write_plots(folder, plots, sizes, papers)
             if beside:
                 _write_pictures(folder, pictures)
         if not beside:
@@ -77,94 +88,109 @@ def draw_figures(
     return [path for place in places for path in sorted((results / place).iterdir())]
 
 
-def plot_data(
-    spec: RunSpec, sizes: NDArray[np.int64], manifest: Mapping[str, Any], paper: Mapping[str, Any]
-) -> dict[str, Figure]:
-    """Figures 1, 2 and 4 of the SSD's paper, which need no run.
-
-    Args:
-        spec: the profile's settings.
-        sizes: `figure1.size_counts` of the training split.
-        manifest: that of the prepared data set.
-        paper: the SSD paper's part of papers.yaml.
-    """
-    dataset = Path(spec.dataset).name
-    boxes = figure4.boxes_by_class(manifest)
+def draw_plots(shown: Plotted) -> dict[str, Figure]:
+    """File to plot, for every figure that follows from numbers which are there."""
     return {
-        "figure1": figure1.draw(sizes, dataset, paper["figure1"], spec.anchors),
-        "figure2": figure2.draw(ssd_config(spec, len(boxes))),
-        "figure4": figure4.draw(boxes, dataset, paper["figure4"]),
+        figure.file: drawn
+        for paper in shown.papers
+        for figure in paper.figures.values()
+        if figure.builder in PLOTS
+        and (drawn := PLOTS[figure.builder](figure, _rows(paper.tables, figure), shown))
     }
 
 
-def plot_runs(study: Study, paper: Mapping[str, Any]) -> dict[str, Figure]:
-    """Convergence, balance, and Figures 1 and 6 of LapNet's paper, as far as they are measured."""
-    drawn = {
-        "convergence": samplers.draw_convergence(study),
-        "balance": samplers.draw_balance(study),
+def draw_pictures(shown: Pictured) -> dict[str, Figure]:
+    """File to picture, for every figure that shows images."""
+    return {
+        figure.file: drawn
+        for paper in shown.papers
+        for figure in paper.figures.values()
+        if figure.builder in PICTURES and (drawn := PICTURES[figure.builder](figure, shown))
     }
-    rows = {label: row["row"] for label, row in paper["table3"]["rows"].items()}
-    timed = study.folder / "speed.csv"
-    if timed.exists() and (points := lapnet_figure1.trade_off(rows, study, pd.read_csv(timed))):
-        dataset = Path(str(study.settings["dataset"])).name
-        drawn["lapnet_figure1"] = lapnet_figure1.draw(points, dataset)
-    record = study.folder / "runs" / LAPNET / "run.json"
-    if record.exists() and (
-        classes := lapnet_figure6.learned_weights(json.loads(record.read_text()))
-    ):
-        drawn["lapnet_figure6"] = lapnet_figure6.draw(classes)
-    return drawn
 
 
-def write_plots(folder: Path, plots: Mapping[str, Figure], sizes: NDArray[np.int64]) -> None:
-    """The plots as PNG and SVG, and the sizes behind Figure 1, which no run holds, as CSV."""
+def write_plots(
+    folder: Path, plots: Mapping[str, Figure], sizes: NDArray[np.int64], papers: Papers
+) -> None:
+    """The plots as PNG and SVG, and the sizes of the objects, which no run holds, as CSV."""
     for name, figure in plots.items():
         save(figure, folder, name, "png", "svg")
-    figure1.write_counts(folder / SIZES, sizes)
+    if file := sizes_file(papers):
+        object_sizes.write_counts(folder / file, sizes)
 
 
-def _show_boxes(
-    profile: str,
-    parameters: dict[str, Any],
-    paper: Mapping[str, Any],
-    results: Path,
-    prepared: Path,
-) -> dict[str, Figure]:
-    """Figure 3 of the SSD's paper; nothing where no run is finished."""
-    dataset = profile_settings(parameters, profile)["dataset"]
-    runs = _chosen_runs(profile, parameters, paper, dataset, results / "runs")
-    if not runs:
-        note(f"figure 3 is left out: no finished run on {dataset}; run `dvc repro` first")
-        return {}
-    test = load_prepared(prepared, "test")
-    columns = [
-        figure3.detections(results / "runs" / run, title, prepared) for title, run in runs.items()
-    ]
-    return {"figure3": figure3.draw(test, figure3.ground_truth(test), columns)}
+def sizes_file(papers: Papers) -> str | None:
+    """The file beside the figures with the objects' sizes; None where no figure shows them."""
+    files = _files(papers, {Drawing.OBJECT_SIZES})
+    return f"{files[0]}.csv" if files else None
 
 
-def _show_anchors(results: Path, prepared: Path) -> dict[str, Figure]:
-    """Figures 3 and 5 of LapNet's paper."""
-    train, test = load_prepared(prepared, "train"), load_prepared(prepared, "test")
-    drawn: dict[str, Figure] = {}
-    if close := lapnet_figure3.find_scene(train, test):
-        drawn["lapnet_figure3"] = lapnet_figure3.draw(close)
-    if crowded := lapnet_figure5.find_scene(test, results / "trained" / LAPNET):
-        drawn["lapnet_figure5"] = lapnet_figure5.draw(crowded)
-    return drawn
+def picture_files(papers: Papers) -> list[str]:
+    """Files of the figures that show images, which committed numbers do not give."""
+    return [f"{name}.png" for name in _files(papers, PICTURES.keys())]
 
 
-def _chosen_runs(
-    profile: str, parameters: dict[str, Any], paper: Mapping[str, Any], dataset: str, runs: Path
-) -> dict[str, str]:
-    """Column title to run: the rows that `figure3` of the profile names, else Table 3's."""
-    titles = {row["row"]: label for label, row in paper["table3"]["rows"].items()}
-    rows = parameters["profiles"][profile].get("figure3") or list(titles)
-    if unknown := [row for row in rows if row not in parameters["rows"]]:
-        raise UserError(f"params.yaml: profile {profile}: figure3: there is no row {unknown[0]!r}")
-    wanted = {titles.get(row, row): row for row in rows}
-    names = [n for n, spec in study(parameters, profile).items() if spec.dataset == dataset]
-    return figure3.choose_runs(wanted, names, runs)
+def _files(papers: Papers, builders: Collection[Drawing]) -> list[str]:
+    return [f.file for paper in papers for f in paper.figures.values() if f.builder in builders]
+
+
+def _rows(tables: Mapping[str, Table], figure: PaperFigure) -> dict[str, str]:
+    """Label to row of params.yaml of the table that a figure shows."""
+    return tables[figure.of].trained if figure.of else {}
+
+
+Rows = Mapping[str, str]
+
+
+def _object_sizes(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure:
+    return object_sizes.draw(shown.sizes, shown.dataset, figure, shown.spec.anchors)
+
+
+def _attachment(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure:
+    classes = class_counts.boxes_by_class(shown.manifest)
+    return attachment.draw(ssd_config(shown.spec, len(classes)))
+
+
+def _class_counts(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure:
+    return class_counts.draw(class_counts.boxes_by_class(shown.manifest), shown.dataset, figure)
+
+
+def _convergence(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure | None:
+    return samplers.draw_convergence(shown.study, rows) if shown.study else None
+
+
+def _balance(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure | None:
+    return samplers.draw_balance(shown.study, rows) if shown.study else None
+
+
+def _speed_accuracy(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure | None:
+    study = shown.study
+    if study is None or not (study.folder / "speed.csv").exists():
+        return None
+    timed = pd.read_csv(study.folder / "speed.csv")
+    points = speed_accuracy.trade_off(shown.papers.compared, study, timed)
+    return speed_accuracy.draw(points, shown.dataset) if points else None
+
+
+def _learned_weights(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure | None:
+    if shown.study is None:
+        return None
+    record = shown.study.folder / "runs" / figure.run / "run.json"
+    if not record.exists():
+        return None
+    classes = learned_weights.by_class(json.loads(record.read_text()))
+    return learned_weights.draw(classes) if classes else None
+
+
+PLOTS: Mapping[Drawing, Callable[[PaperFigure, Rows, Plotted], Figure | None]] = {
+    Drawing.OBJECT_SIZES: _object_sizes,
+    Drawing.ATTACHMENT: _attachment,
+    Drawing.CLASS_COUNTS: _class_counts,
+    Drawing.CONVERGENCE: _convergence,
+    Drawing.BALANCE: _balance,
+    Drawing.SPEED_ACCURACY: _speed_accuracy,
+    Drawing.LEARNED_WEIGHTS: _learned_weights,
+}
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, Figure]) -> None:
@@ -178,5 +204,4 @@ def make_figures(profile: str) -> list[Path]:
     Raises:
         UserError: there is no such profile, or its data cannot be had.
     """
-    papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
-    return draw_figures(profile, read_parameters(), papers, RESULTS / profile)
+    return draw_figures(profile, read_parameters(), read_papers(), RESULTS / profile)

@@ -18,7 +18,7 @@ from pipelines.data.preparing import ensure_prepared
 from pipelines.data.records import Box, CocoSplit
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.evidence.figures.figure3 import best_score_threshold
+from pipelines.evidence.figures.found_boxes import best_score_threshold
 from pipelines.evidence.figures.style import GREEN, ORANGE, PINK, SKY, VERMILLION, YELLOW
 from pipelines.evidence.report.embed import pixels_uri
 from pipelines.evidence.study import Study

@@ -14,8 +14,9 @@ from markupsafe import Markup, escape
 
 from pipelines.evidence.claims.main_findings import MainFinding, answer_findings
 from pipelines.evidence.claims.statements import read_claims
-from pipelines.evidence.conditions import SSD_IMAGES
-from pipelines.evidence.figures.figure3 import BUILT_IN
+from pipelines.evidence.figures.found_boxes import BUILT_IN
+from pipelines.evidence.paper_tables import Builder, Section
+from pipelines.evidence.papers import Papers
 from pipelines.evidence.report.embed import file_uri
 from pipelines.evidence.report.gallery import Gallery, study_gallery
 from pipelines.evidence.report.health import health_section
@@ -31,22 +32,11 @@ from pipelines.evidence.report.runs import (
     run_entries,
     stage_command,
 )
-from pipelines.evidence.report.tables import label_rows, read_tables
+from pipelines.evidence.report.tables import read_tables
 from pipelines.evidence.report.verdicts import Share, Verdicts, read_verdicts
 from pipelines.evidence.study import Study
 
 TEMPLATES = Path(__file__).parent / "templates"
-SIZES = {
-    "figure1": "Sizes of the objects and of the anchors, beside TomatOD's (Figure 1)",
-    "figure4": "Boxes of each class, beside TomatOD's (Figure 4)",
-}
-MECHANISMS = {
-    "figure2": "Where the heads attach, and what they see there (Figure 2)",
-    "balance": "What is in the minibatch, by sampler (§3.3)",
-    "lapnet_figure3": "Overlap for each object (LapNet, Figure 3)",
-    "lapnet_figure5": "Anchors that are ambiguous (LapNet, Figure 5)",
-    "lapnet_figure6": "Learned weights of the losses (LapNet, Figure 6)",
-}
 
 
 @dataclass(frozen=True)
@@ -60,14 +50,14 @@ class StoredFigure:
 
 
 def build_page(
-    study: Study, parameters: Mapping[str, Any], papers: Mapping[str, Any], photographs: bool
+    study: Study, parameters: Mapping[str, Any], papers: Papers, photographs: bool
 ) -> str:
     """The whole page as HTML that refers to nothing but the run folders beside it.
 
     Args:
         study: what is trained.
         parameters: params.yaml.
-        papers: papers.yaml.
+        papers: whose claims and tables it shows.
         photographs: show test images that are not drawn here; the page is then meant for
             `results/PROFILE/gallery/`.
     """
@@ -80,7 +70,7 @@ def build_page(
 def render(
     study: Study,
     parameters: Mapping[str, Any],
-    papers: Mapping[str, Any],
+    papers: Papers,
     gallery: Gallery | None,
     base: str = "",
 ) -> str:
@@ -103,7 +93,7 @@ def render(
             spec=study.spec,
             built_in=study.spec.dataset in BUILT_IN,
             planned=len(study.specs),
-            share_of_images=study.spec.images_seen / SSD_IMAGES,
+            papers=papers,
             entries=entries,
             runs_by_row=by_row,
             costs=costs_by_device(list(entries.values())),
@@ -115,20 +105,21 @@ def render(
             precision=precision_recall(study, chosen),
             health=health_section(study, chosen),
             notice=study.notice,
-            speed=speed_against_accuracy(study, label_rows("table3", papers)),
-            sizes=_stored(folders, SIZES),
-            mechanisms=_stored(folders, MECHANISMS),
+            speed=speed_against_accuracy(study, papers.compared),
+            timed=[t for _, t in papers.tables.values() if t.builder is Builder.SPEED],
+            sizes=_stored(folders, papers, Section.SIZES),
+            mechanisms=_stored(folders, papers, Section.MECHANISMS),
             gallery=gallery,
         )
     )
 
 
-def _verdicts(study: Study, papers: Mapping[str, Any]) -> Verdicts | None:
+def _verdicts(study: Study, papers: Papers) -> Verdicts | None:
     path = study.folder / "claims.csv"
     return read_verdicts(path, read_claims(papers)) if path.exists() else None
 
 
-def _findings(study: Study, papers: Mapping[str, Any]) -> list[MainFinding]:
+def _findings(study: Study, papers: Papers) -> list[MainFinding]:
     path = study.folder / "claims.csv"
     if not path.exists():
         return []
@@ -136,13 +127,13 @@ def _findings(study: Study, papers: Mapping[str, Any]) -> list[MainFinding]:
     return answer_findings(papers, table, study.runs_by_row)
 
 
-def _stored(folders: Sequence[Path], titles: Mapping[str, str]) -> list[StoredFigure]:
-    """The figures that are there, as SVG where they have it."""
+def _stored(folders: Sequence[Path], papers: Papers, section: Section) -> list[StoredFigure]:
+    """The figures of a section that are there, as SVG where they have it."""
     found = []
-    for name, title in titles.items():
-        places = [folder / f"{name}.{kind}" for kind in ("svg", "png") for folder in folders]
+    for figure in (f for paper in papers for f in paper.figures.values() if f.section is section):
+        places = [folder / f"{figure.file}.{kind}" for kind in ("svg", "png") for folder in folders]
         if path := next((place for place in places if place.exists()), None):
-            found.append(StoredFigure(name, title, file_uri(path)))
+            found.append(StoredFigure(figure.file, figure.caption, file_uri(path)))
     return found
 
 

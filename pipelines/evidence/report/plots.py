@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from pipelines.evaluation.coco import RECALLS, precision_curves
-from pipelines.evidence.figures import lapnet_figure1
+from pipelines.evidence.figures import speed_accuracy
 from pipelines.evidence.figures.style import (
     BLUE,
     GREEN,
@@ -30,15 +30,10 @@ from pipelines.evidence.figures.style import (
     styled,
 )
 from pipelines.evidence.findings import histories, validation_curve
+from pipelines.evidence.papers import Papers
 from pipelines.evidence.report.embed import figure_uri
-from pipelines.evidence.report.tables import label_rows, table_title
 from pipelines.evidence.study import Study
 
-CURVES = (
-    "table3", "table5", "table6", "table7", "table8", "augmentation", "released",
-    "lapnet-table2a", "lapnet-table2b",
-)  # fmt: skip
-"""Tables whose rows' training is shown."""
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PINK, SKY, GREY)
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 3), (2, 2))
 """Lengths in points; the colours begin anew with the next of these."""
@@ -77,11 +72,11 @@ class Panels:
     panels: Sequence[Panel]
 
 
-def learning_curves(study: Study, papers: Mapping[str, Any]) -> list[Panels]:
-    """Loss and validation AP by step, for the rows of each trained table; a line a run."""
+def learning_curves(study: Study, papers: Papers) -> list[Panels]:
+    """Loss and validation AP by step, for the rows of each table that asks; a line a run."""
     found = []
-    for name in CURVES:
-        names = label_rows(name, papers)
+    for name, (paper, table) in papers.tables.items():
+        names = table.trained if table.curves else {}
         runs = {label: list(study.runs(row)["run"]) for label, row in names.items()}
         legend = keys({label: own for label, own in runs.items() if own})
         if not legend:
@@ -95,11 +90,10 @@ def learning_curves(study: Study, papers: Mapping[str, Any]) -> list[Panels]:
             label: [validation_curve(history)[["step", "validation_AP"]] for history in logs]
             for label, logs in own.items()
         }
-        title = table_title(name)
         panels = [_curves("training loss", legend, losses, "loss", logarithmic=True)]
         if any(len(curve) for own in curves.values() for curve in own):
             panels.append(_curves("validation AP, %", legend, curves, "AP"))
-        found.append(Panels(name, title, legend, panels))
+        found.append(Panels(name, f"{paper.short}, {table.title}", legend, panels))
     return found
 
 
@@ -132,11 +126,11 @@ def speed_against_accuracy(study: Study, rows: Mapping[str, str]) -> Panel | Non
     timed = study.folder / "speed.csv"
     if not timed.exists():
         return None
-    points = lapnet_figure1.trade_off(rows, study, pd.read_csv(timed))
+    points = speed_accuracy.trade_off(rows, study, pd.read_csv(timed))
     if not points:
         return None
     with styled():
-        figure = lapnet_figure1.draw(points, Path(str(study.settings["dataset"])).name)
+        figure = speed_accuracy.draw(points, Path(str(study.settings["dataset"])).name)
         picture = figure_uri(figure)
     words = "; ".join(
         f"{point.label}: {point.milliseconds:.0f} ms, AP {np.mean(point.ap):.1f}"
@@ -215,8 +209,7 @@ def draw_panel(title: str, draw: Callable[[Axes], None], words: str) -> Panel:
         return Panel(title, figure_uri(figure), words)
 
 
-def trained_detectors(study: Study, papers: Mapping[str, Any]) -> dict[str, str]:
-    """Label to first run of the rows of the SSD's Table 3 that are trained."""
-    rows = label_rows("table3", papers)
-    runs = {label: study.runs(row)["run"] for label, row in rows.items()}
+def trained_detectors(study: Study, papers: Papers) -> dict[str, str]:
+    """Label to first run of the detectors set side by side that are trained."""
+    runs = {label: study.runs(row)["run"] for label, row in papers.compared.items()}
     return {label: str(own.iloc[0]) for label, own in runs.items() if len(own)}

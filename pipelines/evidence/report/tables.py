@@ -7,35 +7,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from pipelines.evidence.conditions import Paper
-from pipelines.evidence.findings import SAMPLERS
+from pipelines.evidence.paper_tables import Builder, Table
+from pipelines.evidence.papers import Paper, Papers
 from pipelines.evidence.report.runs import RunEntry
 
-ORDER = (
-    "table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8",
-    "augmentation", "heads", "released", "convergence", "balance", "correlation",
-)  # fmt: skip
-"""The scale-aware SSD's, as the page shows them."""
-TITLES = {Paper.SSD: "Scale-aware SSD", Paper.LAPNET: "LapNet", None: "Both papers"}
+ALL_PAPERS = "All papers"
+"""Heads what is said about all of them."""
 DEPARTURES = "differs from the paper in"
-STAGES = {"table4": "speed"}
-"""The stage that measures a table; the others follow from runs or from the networks."""
 _PRINTED = re.compile(r"(?P<what>.*), paper(?P<note> \(.*\))?")
-_NAMES = {
-    "heads": "First weights of the heads",
-    "released": "Released code",
-    "balance": "Balance of the minibatch",
-}
 _KINDS = {"paper": "paper", "here": "ours"}
 _WIDE = 24
 """Letters from which on a cell is a sentence, which may take several lines."""
 _SHORT = 8
 """Letters to which a row's name is short."""
-_LAPNET = "lapnet-"
 
 
 @dataclass(frozen=True)
@@ -105,70 +92,62 @@ class TableView:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one paper, or those about both."""
+    """The tables of one paper, or those about all."""
 
     title: str
+    citation: str
     remark: str
     """What is said below more than one of them."""
     views: Sequence[TableView]
 
 
-def read_tables(
-    folder: Path, papers: Mapping[str, Any], entries: Mapping[str, RunEntry]
-) -> list[Tables]:
-    """All tables that are written: each paper's, then those about both."""
-    found: dict[str, list[TableView]] = {title: [] for title in TITLES.values()}
-    for path in sorted(folder.glob("*.csv"), key=_place):
-        name = path.stem
-        paper = Paper.LAPNET if name.startswith(_LAPNET) else Paper.SSD if name in ORDER else None
-        found[TITLES[paper]].append(_read(path, papers, entries))
-    return [_share_remark(title, views) for title, views in found.items() if views]
+def read_tables(folder: Path, papers: Papers, entries: Mapping[str, RunEntry]) -> list[Tables]:
+    """All tables that are written: each paper's in the order of its file, then those about all."""
+    written = {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    found = []
+    for paper in papers:
+        own = [table for table in paper.tables.values() if table.file in written]
+        views = [_read_own(written.pop(table.file), paper, table, entries) for table in own]
+        found.append(_share_remark(paper.short, paper.citation, views))
+    rest = [_read(path, path.stem.capitalize(), {}, entries) for path in written.values()]
+    found.append(_share_remark(ALL_PAPERS, "", rest))
+    return [tables for tables in found if tables.views]
 
 
-def label_rows(name: str, papers: Mapping[str, Any]) -> dict[str, str]:
-    """Label to row of params.yaml, for the trained tables and those about samplers."""
-    if name in ("convergence", "balance"):
-        return dict(SAMPLERS)
-    paper = papers[Paper.LAPNET if name.startswith(_LAPNET) else Paper.SSD]
-    table = paper.get(name.removeprefix(_LAPNET), {})
-    return {label: row["row"] for label, row in table.get("rows", {}).items() if "row" in row}
+def _read_own(path: Path, paper: Paper, table: Table, entries: Mapping[str, RunEntry]) -> TableView:
+    """A paper's table; one about another table has that one's runs on the lines with our values."""
+    stage = "speed" if table.builder is Builder.SPEED else "tables"
+    about = list(paper.tables[table.of].trained.values()) if table.of else []
+    view = _read(path, table.title, table.trained, entries, stage, about)
+    return replace(view, caption=view.caption.removesuffix(f" ({paper.short}, {table.title})"))
 
 
-def table_title(name: str) -> str:
-    """`Table 7`, `LapNet, Table 2a`, `Augmentation`."""
-    paper = "LapNet, " if name.startswith(_LAPNET) else ""
-    own = name.removeprefix(_LAPNET)
-    number = own.removeprefix("table")
-    return f"{paper}Table {number}" if own != number else _NAMES.get(own, own.capitalize())
-
-
-def _place(path: Path) -> tuple[int, str]:
-    return (ORDER.index(path.stem) if path.stem in ORDER else len(ORDER), path.stem)
-
-
-def _read(path: Path, papers: Mapping[str, Any], entries: Mapping[str, RunEntry]) -> TableView:
+def _read(
+    path: Path, title: str, rows: Mapping[str, str], entries: Mapping[str, RunEntry],
+    stage: str = "tables", about: Sequence[str] = (),
+) -> TableView:  # fmt: skip
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     lines = [dict(zip(map(str, table), cells, strict=True)) for cells in table.to_numpy().tolist()]
-    runs = [_runs_behind(path.stem, line, papers, entries) for line in lines]
+    runs = [_runs_behind(line, rows, entries, about) for line in lines]
     table, shared = _shared_departures(table)
     caption, remark = _words_around(path.with_suffix(".md"))
     return TableView(
         name=path.stem,
-        title=table_title(path.stem),
-        caption=caption.removesuffix(f" ({table_title(path.stem)})"),
+        title=title,
+        caption=caption,
         remark=remark,
         departures=shared,
-        stage=STAGES.get(path.stem, "tables"),
+        stage=stage,
         headings=_headings(table),
         rows=[Row(cells, own) for cells, own in zip(table.to_numpy().tolist(), runs, strict=True)],
     )
 
 
-def _share_remark(title: str, views: Sequence[TableView]) -> Tables:
+def _share_remark(title: str, citation: str, views: Sequence[TableView]) -> Tables:
     counts = Counter(view.remark for view in views)
     shared = next((text for text, count in counts.most_common(1) if text and count > 1), "")
     own = [replace(view, remark="") if view.remark == shared else view for view in views]
-    return Tables(title, shared, own)
+    return Tables(title, citation, shared, own)
 
 
 def _shared_departures(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -219,13 +198,13 @@ def _shape(cells: pd.Series[str]) -> str:
 
 
 def _runs_behind(
-    name: str, cells: Mapping[str, str], papers: Mapping[str, Any], entries: Mapping[str, RunEntry]
-) -> list[RunEntry]:
+    cells: Mapping[str, str], rows: Mapping[str, str], entries: Mapping[str, RunEntry],
+    about: Sequence[str],
+) -> list[RunEntry]:  # fmt: skip
     if "weights" in cells:
         return [entries[cells["weights"]]] if cells["weights"] in entries else []
-    rows = label_rows("table5" if name == "correlation" else name, papers)
-    if name == "correlation":
-        own = list(rows.values()) if cells["values"] == "ours" else []
+    if about:
+        own = about if cells["values"] == "ours" else ()
     else:
         own = [rows.get(next(iter(cells.values())), "")]
     return [entry for entry in entries.values() if entry.row in own]

@@ -12,8 +12,6 @@ import pandas as pd
 
 from pipelines.evidence.claims.statements import Claim, Group
 from pipelines.evidence.claims.verdicts import Verdict
-from pipelines.evidence.conditions import Paper
-from pipelines.evidence.report.tables import TITLES
 from pipelines.system.errors import UserError
 
 SIGNS = {
@@ -85,7 +83,7 @@ def read_verdicts(path: Path, claims: Sequence[Claim]) -> Verdicts:
 
     Args:
         path: the file.
-        claims: those of papers.yaml.
+        claims: of `read_claims`.
 
     Raises:
         UserError: the file was made from other claims.
@@ -97,15 +95,16 @@ def read_verdicts(path: Path, claims: Sequence[Claim]) -> Verdicts:
         claim = known.get(line["source"])
         if claim is None:
             raise UserError(
-                f"{path.name}: papers.yaml has no claim {line['claim']!r}; "
+                f"{path.name}: papers/ has no claim {line['claim']!r}; "
                 "run `python -m pipelines.claims` again"
             )
         said = {name: line[name] for name in _SAID}
         judged.append(Judged(claim, verdict=Verdict(line["verdict"]), **said))
+    papers = list(dict.fromkeys(claim.paper.name for claim in claims))
     return _divide(
         "all claims",
-        sorted(judged, key=lambda one: _order(one.claim)),
-        lambda one: TITLES[one.claim.paper],
+        sorted(judged, key=lambda one: _order(one.claim, papers)),
+        lambda one: one.claim.paper.short,
         lambda one: one.claim.group.value,
         lambda one: one.claim.place,
     )
@@ -119,7 +118,7 @@ def _divide(name: str, judged: Sequence[Judged], *by: Callable[[Judged], str]) -
     return Verdicts(name, judged, parts)
 
 
-def _order(claim: Claim) -> tuple[int, int, list[str | int]]:
+def _order(claim: Claim, papers: Sequence[str]) -> tuple[int, int, list[str | int]]:
     """Of paper, kind and place, where §5.10 comes after §5.2."""
     parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.place)]
-    return list(Paper).index(claim.paper), list(Group).index(claim.group), parts
+    return papers.index(claim.paper.name), list(Group).index(claim.group), parts

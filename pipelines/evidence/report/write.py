@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from pipelines.evidence.papers import read_papers
 from pipelines.evidence.report.page import build_page
 from pipelines.evidence.study import Study
 from pipelines.runs.parameters import read_parameters
 from pipelines.system.errors import UserError
 from pipelines.system.files import write_whole
-from pipelines.system.paths import PAPERS, REPOSITORY
+from pipelines.system.paths import REPOSITORY
 
 LARGEST = 15_000_000
 """Bytes of a page that still opens quickly on a phone."""
@@ -40,7 +39,6 @@ def make_report(profile: str, *, photographs: bool) -> None:
     """
     study = Study.open(profile)
     folder = study.folder / "gallery" if photographs else study.folder
-    papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
-    page = build_page(study, read_parameters(), papers, photographs=photographs)
+    page = build_page(study, read_parameters(), read_papers(), photographs=photographs)
     write_report(page, folder / "report.html")
     print(f"{(folder / 'report.html').relative_to(REPOSITORY)}: {len(page.encode()) / 1e6:.1f} MB")

@@ -15,16 +15,23 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.evaluation.bootstrap import RunSamples
 from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, read_rounds, summarise
 from pipelines.evidence.claims.ledger import answer_all, write_claims
-from pipelines.evidence.conditions import Paper
-from pipelines.evidence.figures import figure1
-from pipelines.evidence.figures.draw import SIZES, plot_data, plot_runs, write_plots
+from pipelines.evidence.figures import object_sizes
+from pipelines.evidence.figures.draw import (
+    Plotted,
+    draw_plots,
+    picture_files,
+    sizes_file,
+    write_plots,
+)
 from pipelines.evidence.figures.style import styled
 from pipelines.evidence.ledger import ledger_row
+from pipelines.evidence.papers import Papers
 from pipelines.evidence.study import Study, resampled
 from pipelines.evidence.tables import write_tables
 from pipelines.evidence.verify.records import read_record
@@ -33,12 +40,8 @@ from pipelines.system.paths import REPOSITORY
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, csv.Error, UserError)
 """What a damaged file may raise where it is read."""
-PICTURES = ("figure3.png", "lapnet_figure3.png", "lapnet_figure5.png")
-"""Figures that show images, which committed numbers do not give."""
 SHOWN = 100
 """Characters of a differing line that a message shows."""
-
-Papers = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def build(what: str, study: Study, papers: Papers, committed: Path) -> str | Non
 
 
 def compare_built(
-    place: Path, committed: Path, builds: Mapping[str, str | None]
+    place: Path, committed: Path, builds: Mapping[str, str | None], papers: Papers
 ) -> tuple[int, list[str]]:
     """Hold what was built against what is committed.
 
@@ -142,6 +145,7 @@ def compare_built(
         committed: the profile's results.
         builds: what was built to what `build` found wrong. Committed files in a folder that could
             be built are surplus if nothing built them.
+        papers: whose pictures are not built.
 
     Returns:
         How many files were compared, and the findings.
@@ -157,7 +161,8 @@ def compare_built(
             findings.append(f"{name}: {difference}{why}")
     folders = [what for what, finding in builds.items() if not finding]
     there = [f"{what}/{name}" for what in folders for name in _files(committed / what)]
-    surplus = [n for n in there if n not in built and Path(n).name not in PICTURES]
+    pictures = picture_files(papers)
+    surplus = [n for n in there if n not in built and Path(n).name not in pictures]
     findings += [f"{name}: is surplus, nothing builds it" for name in surplus]
     return len(built), findings
 
@@ -170,7 +175,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def build_tables(study: Study, papers: Papers, committed: Path) -> None:
-    """Tables of both papers, and that of deviations."""
+    """The tables of the papers, and that of deviations."""
     folder = study.folder / "tables"
     folder.mkdir()
     write_tables(folder, papers, study)
@@ -182,22 +187,23 @@ def build_claims(study: Study, papers: Papers, committed: Path) -> None:
 
 
 def build_figures(study: Study, papers: Papers, committed: Path) -> None:
-    """Figures without images; Figure 1 from the committed sizes.
+    """Figures without images; the sizes of objects as they are committed.
 
     Raises:
         UserError: the sizes cannot be those of the runs' training split.
     """
-    sizes = figure1.read_counts(committed / "figures" / SIZES)
     manifest = profile_record(study)["data"]
-    boxes = manifest["splits"]["train"]["boxes"]
-    if sizes.sum() != boxes:
-        raise UserError(f"figures/{SIZES}: {sizes.sum()} boxes, the training split has {boxes}")
+    sizes = np.zeros(0, np.int64)
+    if name := sizes_file(papers):
+        sizes = object_sizes.read_counts(committed / "figures" / name)
+        boxes = manifest["splits"]["train"]["boxes"]
+        if sizes.sum() != boxes:
+            raise UserError(f"figures/{name}: {sizes.sum()} boxes, the training split has {boxes}")
     folder = study.folder / "figures"
     folder.mkdir()
     with styled():
-        plots = plot_data(study.spec, sizes, manifest, papers[Paper.SSD])
-        plots |= plot_runs(study, papers[Paper.SSD])
-        write_plots(folder, plots, sizes)
+        plots = draw_plots(Plotted(study.spec, sizes, manifest, papers, study))
+        write_plots(folder, plots, sizes, papers)
 
 
 BUILDS: Mapping[str, Callable[[Study, Papers, Path], None]] = {

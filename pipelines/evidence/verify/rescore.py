@@ -16,8 +16,7 @@ from pipelines.data.prepared import load_prepared
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.records import CocoSplit
 from pipelines.evaluation.coco import match_records
-from pipelines.evidence.figures import figure1
-from pipelines.evidence.figures.draw import SIZES
+from pipelines.evidence.figures import object_sizes
 from pipelines.evidence.study import Study
 from pipelines.evidence.verify.rebuild import UNREADABLE, compare_texts, profile_record
 from pipelines.evidence.verify.records import read_record
@@ -74,18 +73,18 @@ def _test_truth(folder: Path, checksum: str) -> dict[str, Any]:
     return open_truth(folder, "test", checksum).to_coco()
 
 
-def check_sizes(study: Study, figures: Path, data: Path) -> list[str]:
-    """Hold the sizes behind Figure 1 against the training split, where both are at hand."""
+def check_sizes(study: Study, sizes: Path, data: Path) -> list[str]:
+    """Hold the committed sizes of objects against the training split, where both are at hand."""
     folder = prepared_folder(study.spec.dataset, study.spec.input_size, study.spec.fold).name
     try:
         checksum = profile_record(study)["data"]["splits"]["train"]["annotations_sha256"]
-        expected = figure1.size_counts(open_truth(data / folder, "train", checksum))
-        committed = figure1.read_counts(figures / SIZES)
+        expected = object_sizes.size_counts(open_truth(data / folder, "train", checksum))
+        committed = object_sizes.read_counts(sizes)
     except UserError:
         return []
     if committed.tolist() == expected.tolist():
         return []
-    return [f"figures/{SIZES}: other sizes than the training split's"]
+    return [f"figures/{sizes.name}: other sizes than the training split's"]
 
 
 def open_truth(folder: Path, split: str, checksum: str) -> CocoSplit:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-import yaml
-
+from pipelines.evidence.figures.draw import sizes_file
 from pipelines.evidence.ledger import write_ledger
+from pipelines.evidence.papers import Papers, read_papers
 from pipelines.evidence.verify.rebuild import (
     BUILDS,
-    Papers,
     build,
     compare_built,
     compare_ledgers,
@@ -27,7 +26,7 @@ from pipelines.evidence.verify.rescore import check_sizes, start_scoring
 from pipelines.evidence.verify.seals import SUMS, check_sums, write_sums
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.system.errors import UserError
-from pipelines.system.paths import DATA, PAPERS, RESULTS
+from pipelines.system.paths import DATA, RESULTS
 
 PROFILES = ("reference", "quick")
 
@@ -54,7 +53,7 @@ def verify(
     Args:
         profile: its name in params.yaml.
         committed: its results.
-        papers: papers.yaml.
+        papers: of `read_papers`.
         data: where prepared data sets lie.
         pool: where runs are computed and results are built.
         fast: files, runs and ledger alone.
@@ -90,13 +89,14 @@ def verify(
         yield level
         if whole:
             failed = dict(zip(BUILDS, (job.result() for job in building), strict=True))
-            built, findings = compare_built(Path(place), committed, failed)
+            built, findings = compare_built(Path(place), committed, failed, papers)
             findings += compare_timings(committed)
             yield Level("rebuilt", f"{built} files built from runs and timings", findings)
         else:
             yield Level("rebuilt", "left out until all runs are sound")
         findings = [finding for job in rescoring if (finding := job.result())]
-        findings += check_sizes(own, committed / "figures", data)
+        if name := sizes_file(papers):
+            findings += check_sizes(own, committed / "figures" / name, data)
         yield Level("scored", f"{len(rescoring)} runs scored anew{left_out}", findings)
 
 
@@ -120,7 +120,7 @@ def verify_all(profiles: Sequence[str], *, fast: bool) -> bool:
         UserError: one has no committed runs.
     """
     wanted = _committed(profiles)
-    papers = yaml.safe_load(PAPERS.read_text(encoding="utf-8"))
+    papers = read_papers()
     with ProcessPoolExecutor() as pool:
         reports = [report(verify(p, RESULTS / p, papers, DATA, pool, fast), p) for p in wanted]
         in_turn = list(zip_longest(*reports, fillvalue=0))

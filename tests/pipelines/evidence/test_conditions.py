@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from method.first_weights import HeadInit
 from method.lapnet.network import Backbone
-from pipelines.evidence.conditions import CONDITIONS, Paper, departures
+from pipelines.evidence.papers import read_papers
 from pipelines.runs.spec import Augment, DetectorName, Optimiser, Precision, RunSpec, Schedule
+
+SSD, LAPNET = (read_papers()[name] for name in ("scale_aware_ssd", "lapnet"))
 
 
 def test_the_ssd_s_departures_are_what_differs_and_no_more():
@@ -14,14 +16,14 @@ def test_the_ssd_s_departures_are_what_differs_and_no_more():
         schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
         optimiser=Optimiser.ADAM, head_init=HeadInit.RELEASED,
     )  # fmt: skip
-    assert departures(paper, Paper.SSD) == []
-    assert departures(replace(paper, optimiser=Optimiser.ADAMW), Paper.SSD) == ["S5 optimiser"]
-    assert departures(RunSpec(), Paper.SSD) == [
+    assert SSD.departures(paper) == []
+    assert SSD.departures(replace(paper, optimiser=Optimiser.ADAMW)) == ["S5 optimiser"]
+    assert SSD.departures(RunSpec()) == [
         "S1 data", "S2 input size", "S4 first weights", "S5 optimiser", "S6 images seen",
         "S7 precision", "S8 first weights of the heads",
     ]  # fmt: skip
     rival = replace(paper, detector=DetectorName.RETINANET_R50, head_init=HeadInit.XAVIER)
-    assert departures(rival, Paper.SSD) == []
+    assert SSD.departures(rival) == []
 
 
 def test_lapnet_s_departures_are_what_differs_and_no_more():
@@ -31,14 +33,14 @@ def test_lapnet_s_departures_are_what_differs_and_no_more():
         augment=(Augment.SCALE, Augment.FLIP), batch_size=28, iterations=120_000,
         precision=Precision.FP32,
     )  # fmt: skip
-    assert departures(paper, Paper.LAPNET) == []
-    every = [condition.label for condition in CONDITIONS[Paper.LAPNET]]
-    assert departures(RunSpec(), Paper.LAPNET) == every
+    assert LAPNET.departures(paper) == []
+    every = [condition.label for condition in LAPNET.conditions]
+    assert LAPNET.departures(RunSpec()) == every
 
 
 def test_what_a_run_does_is_said_in_words():
     spec = RunSpec(iterations=120, batch_size=4, weights_learning_rate=0.05)
-    said = {c.name: str(c.here(spec)) for c in CONDITIONS[Paper.LAPNET]}
+    said = {c.name: c.describe(spec) for c in LAPNET.conditions}
     assert said["images seen"] == "480"
     assert said["optimiser"] == "adamw, 0.001, cosine, batch 4, learned weights 0.05"
     assert said["augmentation"] == "none"

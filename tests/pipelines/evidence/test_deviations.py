@@ -1,14 +1,15 @@
 """The page of deviations counts what the runs of a study do, and gives the effects measured."""
 
+from dataclasses import replace
+
 import pytest
-import yaml
 
-from pipelines.evidence.conditions import CONDITIONS, Paper
 from pipelines.evidence.deviations import deviations
+from pipelines.evidence.paper_tables import read_table
+from pipelines.evidence.papers import read_papers
 from pipelines.runs.spec import DetectorName, RunSpec
-from pipelines.system.paths import REPOSITORY
 
-PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+PAPERS = read_papers()
 
 
 @pytest.fixture
@@ -23,8 +24,10 @@ def page(study):
     }
     study.specs.update(specs)
     released = {"none": {"row": "plain"}, "crooked": {"row": "dns"}, "bent": {"row": "absent"}}
-    ssd = {"released": {"reference": "plain", "rows": released}}
-    page = deviations(study, {**PAPERS, Paper.SSD: ssd})
+    entry = {"title": "R", "file": "r", "caption": "R", "factor": "code", "numbered": "R",
+             "reference": "plain", "rows": released}  # fmt: skip
+    ssd = replace(PAPERS["scale_aware_ssd"], tables={"released": read_table("r", entry, "a test")})
+    page = deviations(study, replace(PAPERS, papers=(ssd, PAPERS["lapnet"])))
     return page.set_index("number")
 
 
@@ -45,6 +48,6 @@ def test_what_the_released_code_does_has_its_measured_effect(page):
 
 def test_no_number_stands_twice(page):
     assert page.index.is_unique
-    numbers = [c.number for paper in Paper for c in CONDITIONS[paper]]
+    numbers = [c.number for paper in PAPERS for c in paper.conditions]
     assert len(set(numbers)) == len(numbers)
-    assert set(PAPERS["choices"]) <= set(page.index)
+    assert {choice.number for choice in PAPERS.choices} <= set(page.index)

@@ -12,8 +12,11 @@ from pipelines.evidence.findings import (
     convergence,
     correlation,
 )
+from pipelines.evidence.papers import read_papers
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
+
+TABLES = read_papers()["scale_aware_ssd"].tables
 
 
 @pytest.mark.parametrize(
@@ -52,14 +55,14 @@ def study(tmp_path):
 
 
 def test_epochs_follow_from_the_size_of_the_training_set(study):
-    table = convergence(study).set_index("sampler")
+    table = convergence(TABLES["convergence"], study).set_index("sampler")
     # 80 images in batches of 8: ten steps an epoch.
     assert (table.loc["dns", "iterations"], table.loc["dns", "epochs"]) == ("40.0", "4.0")
     assert table.loc["basic (3:1)", "iterations"] == "no run"
 
 
 def test_the_minibatch_is_averaged_over_each_stretch(study):
-    dns = balance(study, parts=(0.5, 1.0)).set_index("sampler").loc["dns"]
+    dns = balance(TABLES["balance"], study, parts=(0.5, 1.0)).set_index("sampler").loc["dns"]
     # steps 10 and 20: 100 positives, 600 negatives; steps 30 and 40: 100 and 75
     assert (dns["length, 0%-50%"], dns["ratio, 0%-50%"]) == ("700", "6.00")
     assert dns["ratio, 50%-100%"] == "0.75"

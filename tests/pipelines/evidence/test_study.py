@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.data.dataset_spec import Fold
 from pipelines.evaluation.voc import Definition, voc_ap
-from pipelines.evidence.conditions import Paper
+from pipelines.evidence.paper_tables import read_table
+from pipelines.evidence.papers import Paper
 from pipelines.evidence.study import (
     COULD_TELL,
     POOLED,
@@ -17,7 +18,9 @@ from pipelines.evidence.study import (
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.random_cases import pycocotools_figures, random_case
 
-PAPER = {
+PAPER = Paper("a.yaml", "a", "A", "A paper", 2020)
+ENTRY = {
+    "title": "Table 1", "file": "table1", "caption": "Samplers",
     "factor": "sampler",
     "reference": "plain",
     "rows": {
@@ -25,11 +28,12 @@ PAPER = {
         "dns": {"row": "dns", "AP": [33.2, 1.9, 37.3], "AP50": 86},
         "1:1": {"row": "absent", "AP": 34, "AP50": 79},
     },
-}
+}  # fmt: skip
+TABLE = read_table("table1", ENTRY, "a test")
 
 
 def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
-    table = trained_table(Paper.SSD, PAPER, study).set_index("sampler")
+    table = trained_table(PAPER, TABLE, study).set_index("sampler")
     # mean 32; deviation sqrt((4 + 4) / 1) = 2.83
     assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
     assert table.loc["dns", "AP, paper"] == "33.2 ± 1.9, best 37.3"
@@ -38,11 +42,11 @@ def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
 
 
 def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(study):
-    assert POOLED not in trained_table(Paper.SSD, PAPER, study)
+    assert POOLED not in trained_table(PAPER, TABLE, study)
     folded = {n: replace(s, fold=Fold(str(s.seed))) for n, s in study.specs.items()
               if n.startswith("dns-s")}  # fmt: skip
     own = replace(study, specs={**study.specs, **folded})
-    table = trained_table(Paper.SSD, PAPER, own).set_index("sampler")
+    table = trained_table(PAPER, TABLE, own).set_index("sampler")
     (truth, found), (more_truth, more_found) = random_case(2), random_case(3)
     shift = 1 + max(image["id"] for image in truth["images"])
     both = {
@@ -61,7 +65,7 @@ def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(stu
 
 
 def test_differences_are_to_the_reference_row(study):
-    table = trained_table(Paper.SSD, PAPER, study).set_index("sampler")
+    table = trained_table(PAPER, TABLE, study).set_index("sampler")
     assert table.loc["basic", "ΔAP [95 %]"] == "reference"
     assert table.loc["1:1", "ΔAP [95 %]"] == "—"
     point = {row: study.samples(row) for row in ("dns", "plain")}
@@ -71,7 +75,7 @@ def test_differences_are_to_the_reference_row(study):
 
 def test_an_unfair_pair_has_no_difference_but_a_reason(study):
     longer = {n: replace(s, iterations=700) if "dns" in n else s for n, s in study.specs.items()}
-    table = trained_table(Paper.SSD, PAPER, replace(study, specs=longer)).set_index("sampler")
+    table = trained_table(PAPER, TABLE, replace(study, specs=longer)).set_index("sampler")
     assert table.loc["dns", "ΔAP [95 %]"] == (
         "no fair pair here: unequal images seen (5,600 against 4,800)"
     )
@@ -80,11 +84,13 @@ def test_an_unfair_pair_has_no_difference_but_a_reason(study):
 
 
 def test_the_paper_s_own_noise_says_which_differences_it_could_tell(study):
-    noise = {"AP": 1.9, "AP50": 2.7}
-    table = trained_table(Paper.SSD, PAPER, study, noise).set_index("sampler")
+    repeated = {"row": "plain", "AP": [36, 1.9, 39], "AP50": [82, 2.7, 86]}
+    printed = read_table("n", {**ENTRY, "rows": {"basic": repeated}}, "a test")
+    noisy = replace(PAPER, noise="n", tables={"n": printed})
+    table = trained_table(noisy, TABLE, study).set_index("sampler")
     assert table.loc["basic", COULD_TELL] == "reference"
     assert "z" in str(table.loc["dns", COULD_TELL])
-    assert COULD_TELL not in trained_table(Paper.SSD, PAPER, study)
+    assert COULD_TELL not in trained_table(PAPER, TABLE, study)
 
 
 def test_the_a_score_is_in_pixels_of_the_run_s_own_input():
@@ -95,7 +101,9 @@ def test_the_a_score_is_in_pixels_of_the_run_s_own_input():
 
 def test_a_row_that_the_paper_only_cites_has_its_value_and_no_run(study):
     cited = {"YOLO": {"AP": 30}, "ours": {"row": "plain"}}
-    table = trained_table(Paper.LAPNET, {**PAPER, "rows": cited}, study).set_index("sampler")
+    table = trained_table(
+        PAPER, read_table("t", {**ENTRY, "rows": cited}, "a test"), study
+    ).set_index("sampler")
     assert table.loc["YOLO", "AP, paper"] == "30"
     assert (
         list(table.loc["YOLO", ["AP", "n", "ΔAP [95 %]", "differs from the paper in"]]) == [""] * 4
@@ -104,8 +112,9 @@ def test_a_row_that_the_paper_only_cites_has_its_value_and_no_run(study):
 
 
 def test_class_columns_are_voc_s_ap_of_each_class_over_the_runs(study):
-    table = {"classes": ["class 2"], "rows": {"a": {"row": "dns", "per_class": [71.5]}, "b": {}}}
-    columns = class_columns(table, study)
+    rows = {"a": {"row": "dns", "per_class": [71.5]}, "b": {}}
+    entry = {**ENTRY, "reference": "dns", "classes": ["class 2"], "rows": rows}
+    columns = class_columns(read_table("t", entry, "a test"), study)
     assert list(columns) == ["class 1", "class 2, paper", "class 2", "class 3"]
     values = [voc_ap(study.matches(f"dns-s{i}"), "class 1", Definition.VOC07) for i in (0, 1)]
     assert str(columns.loc[0, "class 1"]).startswith(f"{sum(values) / 2:.1f} ±")

@@ -1,25 +1,24 @@
 """Tables 1 and 2 must come out as the papers print them; trained tables are exact queries."""
 
 import pandas as pd
-import yaml
 
-from pipelines.evidence.tables import LAPNET_TABLES, SSD_TABLES, table1, table2, table4, write_table
+from pipelines.evidence.papers import read_papers
+from pipelines.evidence.tables import alignment, receptive_fields, speed_table, write_table
 from pipelines.runs.parameters import read_parameters
-from pipelines.system.paths import REPOSITORY
 
-PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text())
+PAPERS = read_papers()
 PAPER = PAPERS["scale_aware_ssd"]
 
 
 def test_table_1_equals_the_paper():
-    table = table1(PAPER)
+    table = receptive_fields(PAPER.tables["table1"])
     assert len(table) == 18
     assert (table["receptive field"] == table["receptive field, paper"]).all()
     assert (table["output"] == table["output, paper"]).all()
 
 
 def test_table_2_equals_the_paper_but_for_its_slip():
-    table = table2(PAPER)
+    table = alignment(PAPER.tables["table2"])
     assert list(table["custom, field"][:4]) == ["43", "107", "139", "203"]
     assert list(table["custom, field, paper"][:4]) == ["43", "107", "141", "207"]
     assert list(table["original, field"][:4]) == ["299", "491", "555", "683"]
@@ -47,7 +46,9 @@ def test_table_4_sets_each_detector_beside_the_paper():
             "threads": [2, 2, 2],
         }
     )
-    custom, original, other = table4(PAPER, measured).to_dict("records")
+    custom, original, other = speed_table(PAPER.tables["table4"], PAPER.device, measured).to_dict(
+        "records"
+    )
     assert (other["frames/s, paper (RTX 3090)"], other["× original, paper"]) == ("", "")
     assert (custom["frames/s, paper (RTX 3090)"], custom["frames/s"]) == ("200", "40.0")
     # 200/153 = 1.307
@@ -72,19 +73,16 @@ def test_a_table_is_written_in_three_forms(tmp_path):
 
 def test_every_row_of_a_table_is_declared():
     declared = set(read_parameters()["rows"])
-    tables = [PAPER[name] for name in SSD_TABLES]
-    tables += [PAPERS["lapnet"][name] for name in LAPNET_TABLES]
-    for table in tables:
-        rows = {row["row"] for row in table["rows"].values() if "row" in row}
-        assert rows | {table["reference"]} <= declared
+    for _, table in PAPERS.tables.values():
+        assert set(table.trained.values()) <= declared
 
 
 def test_lapnet_s_per_class_values_average_to_its_table():
-    rows = PAPERS["lapnet"]["table1"]["rows"]
+    table = PAPERS["lapnet"].tables["table1"]
     for label, mean in (
         ("LapNet512 (DarkNet-53 in the paper)", 81.7),
         ("LapNet512 Inception-ResNet-v2", 83.26),
     ):
-        values = rows[label]["per_class"]
-        assert len(values) == len(PAPERS["lapnet"]["table1"]["classes"]) == 20
+        values = table.rows[label].per_class
+        assert len(values) == len(table.classes) == 20
         assert round(sum(values) / 20, 2 if mean == 83.26 else 1) == mean

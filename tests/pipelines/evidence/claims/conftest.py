@@ -6,19 +6,17 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-import yaml
 
 from pipelines.evaluation.coco import match_records
 from pipelines.evidence.claims.answers import Evidence
 from pipelines.evidence.claims.ledger import answer, answer_all
 from pipelines.evidence.claims.statements import Claim, Group
-from pipelines.evidence.conditions import Paper
+from pipelines.evidence.papers import read_papers
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
-from pipelines.system.paths import REPOSITORY
 from tests.pipelines.random_cases import random_case
 
-PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
+PAPERS = read_papers()
 
 
 def is_a_run(folder, spec, seed, ap, step):
@@ -71,7 +69,8 @@ def ask():
     """`ask(study, **check)`: the answer to a claim of the SSD's paper with this check."""
 
     def of(study, **check):
-        claim = Claim(Paper.SSD, "§1", "It is so", Group.STATEMENT, "claims/x", check)
-        return answer(claim, Evidence(study, Paper.SSD, PAPERS["scale_aware_ssd"]))
+        paper = PAPERS["scale_aware_ssd"]
+        claim = Claim(paper, "§1", "It is so", Group.STATEMENT, "claims/x", check)
+        return answer(claim, Evidence(study, paper))
 
     return of

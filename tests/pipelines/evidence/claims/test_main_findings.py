@@ -1,13 +1,15 @@
 """The main findings and the one-page summary, from claims answered by hand."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from pipelines.evidence.claims.ledger import COLUMNS
-from pipelines.evidence.claims.main_findings import answer_findings, findings_table, read_findings
+from pipelines.evidence.claims.main_findings import answer_findings, findings_table
 from pipelines.evidence.claims.summary import write_summary
+from pipelines.evidence.papers import Finding
 from pipelines.system.errors import UserError
 from tests.pipelines.evidence.claims.conftest import PAPERS
 
@@ -31,7 +33,7 @@ RUNS = {"original-attachment": ["original-attachment-s0", "original-attachment-s
 
 
 def one_finding(**answers):
-    return {**PAPERS, "findings": [{"says": "The attachment gains", "answers": answers}]}
+    return replace(PAPERS, findings=(Finding("The attachment gains", answers),))
 
 
 @pytest.fixture
@@ -66,17 +68,12 @@ def test_a_finding_of_no_claim_is_refused(claims):
         answer_findings(one_finding(AP="lapnet/x"), claims, {})
 
 
-def test_more_findings_than_a_reader_keeps_are_refused():
-    with pytest.raises(UserError, match="13 findings"):
-        read_findings({"findings": [{"says": "x", "answers": {}}] * 13})
-
-
 def test_the_summary_counts_what_the_claims_say(own_study, claims):
     for run in own_study.ledger["run"]:
         record = own_study.folder / "runs" / run / "run.json"
         record.write_text(json.dumps({"machine": MACHINE, "cost": COST}))
     papers = one_finding(AP50=GAIN["source"])
-    text = write_summary(claims, own_study, answer_findings(papers, claims, RUNS))
+    text = write_summary(claims, own_study, papers, answer_findings(papers, claims, RUNS))
     assert "1. AP50 +33.6 [+29.1, +38.0]: reproduced." in text
     assert (
         "Of 2 comparisons and statements of the papers: 1 reproduced, 1 not testable here." in text

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import same_color
 
-from pipelines.evidence.figures import lapnet_figure1, lapnet_figure6
+from pipelines.evidence.figures import learned_weights, speed_accuracy
 from pipelines.evidence.study import Study
 
 # Figure 1
@@ -49,7 +49,7 @@ ROWS = {"Ours": "plain", "TF": "tf", "LapNet": "lapnet", "large": "lapnet-large"
 
 def test_each_trained_row_stands_at_the_time_of_its_own_network_with_suppression(study):
     rows = ROWS | {"never trained": "none", "timed without suppression alone": "retina"}
-    points = {p.label: p for p in lapnet_figure1.trade_off(rows, study, SPEED)}
+    points = {p.label: p for p in speed_accuracy.trade_off(rows, study, SPEED)}
     # The large LapNet is another network than the one timed.
     assert list(points) == ["Ours", "TF", "LapNet"]
     # bf16 even where fp32 is faster.
@@ -59,7 +59,7 @@ def test_each_trained_row_stands_at_the_time_of_its_own_network_with_suppression
 
 
 def test_the_drawn_mark_is_the_mean_and_its_line_reaches_from_the_worst_run_to_the_best(study):
-    figure = lapnet_figure1.draw(lapnet_figure1.trade_off(ROWS, study, SPEED), "scenes")
+    figure = speed_accuracy.draw(speed_accuracy.trade_off(ROWS, study, SPEED), "scenes")
     (axes,) = figure.axes
     line, mark = axes.lines[:2]
     assert np.array(line.get_xydata()).tolist() == [[10, 30], [10, 34]]
@@ -78,13 +78,13 @@ def test_the_time_is_logarithmic_where_the_slowest_takes_five_times_the_fastest(
     study, slowest, scale
 ):
     speed = SPEED.replace({"median_ms": {60.0: slowest}})
-    points = lapnet_figure1.trade_off(ROWS, study, speed)
-    assert lapnet_figure1.draw(points, "scenes").axes[0].get_xscale() == scale
+    points = speed_accuracy.trade_off(ROWS, study, speed)
+    assert speed_accuracy.draw(points, "scenes").axes[0].get_xscale() == scale
 
 
 def test_without_a_timed_row_figure_1_is_left_out(study, capsys):
-    assert lapnet_figure1.trade_off(ROWS, study, SPEED.iloc[:0]) == []
-    assert "figure 1 is left out" in capsys.readouterr().err
+    assert speed_accuracy.trade_off(ROWS, study, SPEED.iloc[:0]) == []
+    assert "speed against accuracy is left out" in capsys.readouterr().err
 
 
 # Figure 6
@@ -110,7 +110,7 @@ RECORD = record_of(OF_LOSSES | OF_ANCHORS, 5, 0, 9, 2)
 
 
 def test_figure_6_shows_the_most_and_the_least_frequent_class_by_area():
-    most, least = lapnet_figure6.learned_weights(RECORD)
+    most, least = learned_weights.by_class(RECORD)
     # No object, no weight learned: b is not the least frequent.
     assert ((most.name, most.boxes), (least.name, least.boxes)) == (("c", 9), ("d", 2))
     assert most.areas.tolist() == [2, 9, 20]
@@ -120,8 +120,8 @@ def test_figure_6_shows_the_most_and_the_least_frequent_class_by_area():
 
 
 def test_spearman_s_rho_stands_in_the_legend():
-    classes = lapnet_figure6.learned_weights(RECORD)
-    panels = lapnet_figure6.draw(classes).axes
+    classes = learned_weights.by_class(RECORD)
+    panels = learned_weights.draw(classes).axes
     assert all(axes.get_legend() for axes in panels)
     texts = [axes.get_legend_handles_labels()[1] for axes in panels]
     assert texts == [
@@ -132,9 +132,9 @@ def test_spearman_s_rho_stands_in_the_legend():
 
 def test_a_single_class_is_drawn_once():
     record = record_of(OF_LOSSES | OF_ANCHORS, 0, 0, 9, 0)
-    assert [c.name for c in lapnet_figure6.learned_weights(record)] == ["c"]
+    assert [c.name for c in learned_weights.by_class(record)] == ["c"]
 
 
 def test_a_run_without_learned_anchor_weights_has_no_figure_6(capsys):
-    assert lapnet_figure6.learned_weights(record_of(OF_LOSSES, 5, 0, 9, 2)) == []
+    assert learned_weights.by_class(record_of(OF_LOSSES, 5, 0, 9, 2)) == []
     assert "lapnet-s0 has learned no anchor weights" in capsys.readouterr().err

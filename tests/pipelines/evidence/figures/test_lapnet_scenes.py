@@ -15,7 +15,7 @@ from torchvision.ops import box_convert, box_iou
 from method.lapnet.detector import LapNet, LapNetConfig
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
-from pipelines.evidence.figures import lapnet_figure3, lapnet_figure5
+from pipelines.evidence.figures import ambiguous_anchors, overlap
 from pipelines.evidence.figures.close_up import View, shared_areas
 from pipelines.evidence.figures.style import GREEN, save, styled
 from pipelines.runs.spec import DetectorName, RunSpec
@@ -86,7 +86,7 @@ def test_a_view_is_a_square_inside_the_image_and_holds_its_boxes(boxes):
 
 @pytest.fixture(scope="module")
 def scene3():
-    return lapnet_figure3.find_scene(TRAIN, TEST)
+    return overlap.find_scene(TRAIN, TEST)
 
 
 def ious(boxes, shapes):
@@ -124,7 +124,7 @@ def test_figure_3_shows_whose_each_anchor_is_and_its_overlap_over_the_object_s_h
 
 
 def test_figure_3_marks_the_cells_where_pono_is_1(scene3):
-    anchors, pono = lapnet_figure3.draw(scene3).axes[1:4:2]
+    anchors, pono = overlap.draw(scene3).axes[1:4:2]
     cells = [p for p in pono.patches if isinstance(p, Rectangle) and p.get_width() == STRIDE]
     marked = {cell.get_xy() for cell in cells}
     assert marked == {(STRIDE * x, STRIDE * y) for y, x in np.argwhere(scene3.pono == 1)}
@@ -132,8 +132,8 @@ def test_figure_3_marks_the_cells_where_pono_is_1(scene3):
 
 
 def test_without_two_that_overlap_figure_3_is_left_out(capsys):
-    assert lapnet_figure3.find_scene(TRAIN, APART) is None
-    assert "figure 3 is left out" in capsys.readouterr().err
+    assert overlap.find_scene(TRAIN, APART) is None
+    assert "overlaps are left out" in capsys.readouterr().err
 
 
 # Figure 5
@@ -166,11 +166,11 @@ def points_of(line):
 
 @pytest.fixture(scope="module")
 def scene5(run):
-    return lapnet_figure5.find_scene(TEST, run)
+    return ambiguous_anchors.find_scene(TEST, run)
 
 
 def test_figure_5_shows_which_anchors_stay_positive_with_the_predicted_overlap(run, scene5):
-    detector = lapnet_figure5.trained_lapnet(run, TEST)
+    detector = ambiguous_anchors.trained_lapnet(run, TEST)
     greens = TEST.boxes(1)[TEST.labels(1) == 1]
     assert (scene5.boxes == greens).all()
     overlap = ious(greens, detector.shapes[0].numpy())
@@ -192,7 +192,7 @@ def test_figure_5_shows_which_anchors_stay_positive_with_the_predicted_overlap(r
 
 
 def test_figure_5_draws_every_anchor_once_on_either_side_and_in_its_own_cell(scene5):
-    left, right = lapnet_figure5.draw(scene5).axes
+    left, right = ambiguous_anchors.draw(scene5).axes
     (before,), (positive, ambiguous) = left.lines, right.lines
     drawn = points_of(before)
     assert (abs(np.array(drawn) - scene5.centres) < STRIDE / 2).all()
@@ -204,9 +204,9 @@ def test_figure_5_draws_every_anchor_once_on_either_side_and_in_its_own_cell(sce
 
 
 def test_without_weights_or_two_that_overlap_figure_5_is_left_out(run, tmp_path, capsys):
-    assert lapnet_figure5.find_scene(TEST, tmp_path / "lapnet-s0") is None
+    assert ambiguous_anchors.find_scene(TEST, tmp_path / "lapnet-s0") is None
     assert "no weights of lapnet-s0" in capsys.readouterr().err
-    assert lapnet_figure5.find_scene(APART, run) is None
+    assert ambiguous_anchors.find_scene(APART, run) is None
     assert "no two test objects of a class overlap" in capsys.readouterr().err
 
 
@@ -215,19 +215,19 @@ def test_another_input_size_is_refused(run, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(record_of(spec)))
     (tmp_path / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())
     with pytest.raises(UserError, match="needs lapnet at 64; train the run again"):
-        lapnet_figure5.find_scene(TEST, tmp_path)
+        ambiguous_anchors.find_scene(TEST, tmp_path)
 
 
 def test_broken_weights_are_refused(run, tmp_path):
     (tmp_path / "run.json").write_bytes((run / "run.json").read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(UserError, match="cannot be loaded, train the run again"):
-        lapnet_figure5.find_scene(TEST, tmp_path)
+        ambiguous_anchors.find_scene(TEST, tmp_path)
 
 
 def drawn_anew(run):
-    yield "figure3.svg", lapnet_figure3.draw, lapnet_figure3.find_scene(TRAIN, TEST)
-    yield "figure5.png", lapnet_figure5.draw, lapnet_figure5.find_scene(TEST, run)
+    yield "figure3.svg", overlap.draw, overlap.find_scene(TRAIN, TEST)
+    yield "figure5.png", ambiguous_anchors.draw, ambiguous_anchors.find_scene(TEST, run)
 
 
 def test_the_same_figure_is_the_same_bytes(run, tmp_path):

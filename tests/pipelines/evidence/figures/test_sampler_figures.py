@@ -14,6 +14,8 @@ RUNS = {
 }
 """Row to its seeds: validation AP at the last step, and negatives to 100 positives."""
 
+ROWS = {"basic (3:1)": "sampler-basic", "dns": "sampler-dns", "1:1": "absent"}
+
 
 @pytest.fixture
 def study(tmp_path):
@@ -51,7 +53,7 @@ def named(axes):
 
 
 def test_the_mean_over_seeds_is_named_and_the_seeds_lie_faint_beneath(study):
-    (axes,) = draw_convergence(study).axes
+    (axes,) = draw_convergence(study, ROWS).axes
     assert named(axes) == {
         "dns, mean of 3 seeds": ([10, 20], [1, 11]),
         "basic (3:1)": ([10, 20], [1, 4]),
@@ -61,7 +63,7 @@ def test_the_mean_over_seeds_is_named_and_the_seeds_lie_faint_beneath(study):
 
 
 def test_balance_is_the_mean_of_counts_and_of_ratios(study):
-    length, ratio = draw_balance(study).axes
+    length, ratio = draw_balance(study, ROWS).axes
     assert named(length)["dns, mean of 3 seeds"] == ([10, 20], [1000, 400])
     assert named(ratio)["dns, mean of 3 seeds"] == ([10, 20], [9, 3])
     assert named(ratio)["basic (3:1)"] == ([10, 20], [9, 3])

@@ -12,20 +12,11 @@ from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.evaluation.coco import match_records
 from pipelines.evidence.claims.ledger import COLUMNS
 from pipelines.evidence.claims.statements import read_claims
-from pipelines.evidence.report import plots
 from pipelines.evidence.report.gallery import build_gallery
 from pipelines.evidence.report.page import render
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.evidence.report.declared import PAPERS, PARAMETERS, SECONDS, TABLE7
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _few_curves():
-    """Two of the tables whose curves are drawn: each takes a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "CURVES", ("table6", "table7"))
-        yield
 
 
 @pytest.fixture(scope="package")
@@ -105,7 +96,7 @@ def claims(study):
     rows = [
         dict.fromkeys(COLUMNS, "")
         | {
-            "paper": c.paper.value,
+            "paper": c.paper.name,
             "place": c.place,
             "claim": c.text,
             "verdict": a,

@@ -9,7 +9,7 @@ from pipelines.evidence.report.runs import (
     run_entries,
     stage_command,
 )
-from pipelines.evidence.report.tables import label_rows, read_tables
+from pipelines.evidence.report.tables import read_tables
 from pipelines.evidence.report.verdicts import read_verdicts
 from pipelines.system.errors import UserError
 from tests.pipelines.evidence.report.declared import PAPERS, PARAMETERS
@@ -33,13 +33,6 @@ def test_a_table_sets_the_paper_beside_ours_and_names_the_runs_of_a_row(study):
     # What all rows lack is said once, what one lacks in its row.
     assert view.departures == "S1 data, S5 optimiser"
     assert [row.cells[-1] for row in view.rows] == ["", "S4 first weights", ""]
-
-
-def test_labels_lead_to_rows_of_the_right_paper():
-    assert label_rows("table3", PAPERS)["custom SSD, custom training"] == "sampler-dns"
-    assert label_rows("lapnet-table2a", PAPERS)["PONO, yes"] == "lapnet"
-    assert label_rows("balance", PAPERS)["1:1"] == "sampler-one-to-one"
-    assert label_rows("table1", PAPERS) == {}
 
 
 def test_commands_name_the_pipeline_of_their_profile():
@@ -75,6 +68,6 @@ def test_verdicts_are_counted_by_paper_kind_and_place(claims):
     assert sum(len(place.judged) for kind in verdicts.parts[0].parts for place in kind.parts) == 3
 
 
-def test_claims_that_papers_yaml_does_not_have_are_refused(claims):
+def test_claims_that_no_paper_has_are_refused(claims):
     with pytest.raises(UserError, match=r"python -m pipelines\.claims"):
         read_verdicts(claims, read_claims(PAPERS)[1:])

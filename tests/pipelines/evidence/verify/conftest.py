@@ -6,13 +6,19 @@ import pytest
 
 from pipelines.evidence.claims.ledger import make_claims
 from pipelines.evidence.figures import draw as figures
-from pipelines.evidence.figures.draw import SIZES
 from pipelines.evidence.ledger import make_ledger
 from pipelines.evidence.tables import make_tables
 from pipelines.evidence.verify import rebuild
 from pipelines.evidence.verify.seals import write_sums
 from pipelines.runs.parameters import read_parameters
-from tests.pipelines.evidence.verify.made import PAPERS, RUNS, write_data, write_run, write_timings
+from tests.pipelines.evidence.verify.made import (
+    PAPERS,
+    RUNS,
+    SIZES,
+    write_data,
+    write_run,
+    write_timings,
+)
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -57,8 +63,7 @@ def honest(tmp_path_factory):
         make_tables("quick")
         make_claims("quick")
         patch.setattr(figures, "ensure_prepared", lambda *_: prepared)
-        for pictures in ("_show_boxes", "_show_anchors"):
-            patch.setattr(figures, pictures, lambda *_: {})
+        patch.setattr(figures, "draw_pictures", lambda _: {})
         figures.draw_figures("quick", read_parameters(), PAPERS, folder)
     write_sums(folder)
     return place

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.evaluation.timing import ROUNDS_FILE
-from pipelines.evidence.figures.draw import SIZES
 from pipelines.evidence.ledger import ledger_row, write_ledger
 from pipelines.evidence.verify import rebuild
 from pipelines.runs.folder import RECORD_FILES, write_gzip
@@ -20,6 +19,7 @@ from tests.pipelines.evidence.verify.made import (
     PAPERS,
     RUN,
     RUNS,
+    SIZES,
     edit_record,
     seal_run,
 )

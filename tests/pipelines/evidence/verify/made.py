@@ -6,18 +6,19 @@ import random
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from pipelines.evaluation.coco import match_records
 from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, Work, summarise, write_rounds
+from pipelines.evidence.figures.draw import sizes_file
+from pipelines.evidence.papers import read_papers
 from pipelines.runs.folder import RECORD_FILES, write_gzip
 from pipelines.runs.parameters import read_parameters, study
 from pipelines.runs.spec import Precision
 from pipelines.system.hashing import file_sha256
-from pipelines.system.paths import REPOSITORY
 from tests.pipelines.random_cases import random_case
 
-PAPERS = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
+PAPERS = read_papers()
+SIZES = str(sizes_file(PAPERS))
 DECLARED = study(read_parameters(), "quick")
 RUNS = ("sampler-basic-s0", "sampler-dns-s0", "sampler-dns-s1")
 RUN, OTHER_SEED = "sampler-dns-s0", "sampler-dns-s1"

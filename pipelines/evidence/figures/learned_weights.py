@@ -1,4 +1,4 @@
-"""LapNet's Figure 6: the learned weight of each anchor against its area (LapNet, §4.1)."""
+"""The learned weight of each anchor against its area (LapNet, §4.1 and Figure 6)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ClassWeights:
         return float(spearmanr(one, other).statistic)
 
 
-def learned_weights(record: Mapping[str, Any]) -> list[ClassWeights]:
+def by_class(record: Mapping[str, Any]) -> list[ClassWeights]:
     """The most and the least frequent class of a run; a note says if it has learned no weights.
 
     Of classes equally frequent the first counts; one without objects has learned nothing.
@@ -47,7 +47,7 @@ def learned_weights(record: Mapping[str, Any]) -> list[ClassWeights]:
     """
     learned = record["learned"]
     if "grid_localisation" not in learned["weights"]:
-        note(f"LapNet's figure 6 is left out: {record['name']} has learned no anchor weights")
+        note(f"learned weights are left out: {record['name']} has learned no anchor weights")
         return []
     counts = record["data"]["splits"]["train"]["boxes_per_class"]
     names = list(counts)
@@ -69,7 +69,7 @@ def draw(classes: list[ClassWeights]) -> Figure:
     """One panel a loss, one line a class.
 
     Args:
-        classes: of `learned_weights`, the most frequent first.
+        classes: of `by_class`, the most frequent first.
     """
     figure = new_figure(3.6)
     for axes, (task, title) in zip(figure.subplots(1, 2), TASKS.items(), strict=True):

@@ -1,4 +1,4 @@
-"""LapNet's Figure 5: which anchors of overlapping objects are ambiguous (LapNet, §3.3)."""
+"""Which anchors of overlapping objects are ambiguous (LapNet, §3.3 and Figure 5)."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def find_scene(test: PreparedSplit, run: Path) -> Scene | None:
         UserError: the run does not fit the data, or its weights cannot be read.
     """
     if not (run / "model.safetensors").is_file():
-        note(f"LapNet's figure 5 is left out: no weights of {run.name}; run `dvc repro` first")
+        note(f"ambiguous anchors are left out: no weights of {run.name}; run `dvc repro` first")
         return None
     shared = [shared_areas(test, index) for index in range(len(test.images))]
     index = int(np.argmax([areas.sum(axis=1).max(initial=0) for areas in shared]))
     if not shared[index].any():
-        note("LapNet's figure 5 is left out: no two test objects of a class overlap")
+        note("ambiguous anchors are left out: no two test objects of a class overlap")
         return None
     crowded = int(shared[index].sum(axis=1).argmax())
     boxes, labels = test.boxes(index), test.labels(index)
@@ -93,7 +93,7 @@ def trained_lapnet(run: Path, test: PreparedSplit) -> LapNet:
     detector, spec = trained.detector, trained.spec
     if not isinstance(detector, LapNet) or spec.input_size != test.input_size:
         raise UserError(
-            f"{run}: holds {spec.detector} at {spec.input_size} pixels, where LapNet's figure 5 "
+            f"{run}: holds {spec.detector} at {spec.input_size} pixels, where the picture "
             f"needs lapnet at {test.input_size}; train the run again"
         )
     return detector

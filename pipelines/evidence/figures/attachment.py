@@ -1,4 +1,4 @@
-"""Figure 2: where the heads attach and what they see there, read off the built network (§3.2)."""
+"""Where the heads attach and what they see, read off the built network (scale-aware SSD, §3.2)."""
 
 from __future__ import annotations
 

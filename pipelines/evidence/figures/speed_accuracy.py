@@ -1,4 +1,4 @@
-"""LapNet's Figure 1: how fast each detector is here against how well it does (LapNet, §1)."""
+"""How fast each detector is here against how well it does (LapNet, §1 and Figure 1)."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def trade_off(rows: Mapping[str, str], study: Study, speed: pd.DataFrame) -> lis
             )
         )
     if not points:
-        note("LapNet's figure 1 is left out: no detector is both trained and timed")
+        note("speed against accuracy is left out: no detector is both trained and timed")
     return points
 
 

@@ -1,4 +1,4 @@
-"""Figure 4: boxes of each class, beside the paper's, and the class weights they give (§5.2)."""
+"""Boxes of each class beside the paper's, and the class weights they give (scale-aware SSD, §5.2)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.evidence.figures.style import SKY, VERMILLION, new_figure
+from pipelines.evidence.paper_tables import PaperFigure
 
 
 def balance_weights(boxes: Mapping[str, int]) -> dict[str, float]:
@@ -30,25 +31,25 @@ def boxes_by_class(manifest: Mapping[str, Any]) -> dict[str, int]:
     return dict(boxes)
 
 
-def draw(boxes: Mapping[str, int], dataset: str, published: Mapping[str, int]) -> Figure:
+def draw(boxes: Mapping[str, int], dataset: str, paper: PaperFigure) -> Figure:
     """Both data sets side by side, as shares of their boxes.
 
     Args:
         boxes: boxes by class of the data set, all its splits together.
         dataset: its name.
-        published: the same of TomatOD, `figure4` of papers.yaml.
+        paper: what the paper's figure shows.
     """
     figure = new_figure(3.5)
-    own, paper = figure.subplots(
-        1, 2, sharey=True, width_ratios=(max(len(boxes), 3), len(published))
+    own, theirs = figure.subplots(
+        1, 2, sharey=True, width_ratios=(max(len(boxes), 3), len(paper.boxes))
     )
     _bars(own, boxes, dataset, SKY)
-    _bars(paper, published, "TomatOD, as published", VERMILLION)
+    _bars(theirs, paper.boxes, f"{paper.data}, as published", VERMILLION)
     own.set_ylabel("share of boxes, %")
     own.margins(y=0.2)
     figure.supxlabel(
         "All splits together. Weight: boxes of the largest class over the class's own, from which "
-        "the paper takes 1/4/3.7",
+        f"the paper takes {paper.weights}",
         fontsize=8,
     )
     return figure

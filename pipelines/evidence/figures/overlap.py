@@ -1,4 +1,4 @@
-"""LapNet's Figure 3: how two close objects of a class share the anchors (LapNet, §3.2)."""
+"""How two close objects of a class share the anchors (LapNet, §3.2 and Figure 3)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def find_scene(train: PreparedSplit, test: PreparedSplit) -> Scene | None:
     scenes = (_scene(test, detector, index, pair) for index, pair in _overlapping_pairs(test))
     found = next((scene for scene in scenes if scene), None)
     if not found:
-        note("LapNet's figure 3 is left out: no two overlapping test objects suit one anchor")
+        note("overlaps are left out: no two overlapping test objects suit one anchor")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Figure 3: the objects of some test images beside what each detector finds there (§4.3)."""
+"""The objects of some test images beside what each detector finds there (scale-aware SSD, §4.3)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def detections(folder: Path, title: str, prepared: Path) -> Column:
     scored, shown = (data["splits"]["test"] for data in (record["data"], manifest))
     if scored["annotations_sha256"] != shown["annotations_sha256"]:
         raise UserError(
-            f"figure 3: {folder.name} was scored on other test images than {prepared.name} holds; "
+            f"{folder.name} was scored on other test images than {prepared.name} holds; "
             "run `dvc repro`"
         )
     results = json.loads(gzip.decompress((folder / "detections.json.gz").read_bytes()))

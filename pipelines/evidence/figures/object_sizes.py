@@ -1,10 +1,9 @@
-"""Figure 1: how large the objects are, beside TomatOD's, and where the anchors stand (§3.1)."""
+"""Sizes of the objects beside the paper's, and where the anchors stand (scale-aware SSD, §3.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from method.scale import REFERENCE_SIZE, relative_sizes
 from pipelines.data.records import CocoSplit
 from pipelines.evidence.figures.style import GREY, SKY, VERMILLION, new_figure
+from pipelines.evidence.paper_tables import PaperFigure
 from pipelines.system.errors import UserError
 
 PIXELS_A_PERCENT = REFERENCE_SIZE / 100
@@ -33,7 +33,7 @@ def size_counts(split: CocoSplit) -> NDArray[np.int64]:
     sizes = {image.id: (image.width, image.height) for image in split.images}
     objects = [a for a in split.annotations if not a.iscrowd]
     if not objects:
-        raise UserError("figure 1: the training split has no box; give a data set with boxes")
+        raise UserError("the training split has no box; give a data set with boxes")
     boxes = [(x, y, x + width, y + height) for x, y, width, height in (a.bbox for a in objects)]
     relative = relative_sizes(
         torch.tensor(boxes, dtype=torch.float64),
@@ -61,10 +61,10 @@ def read_counts(path: Path) -> NDArray[np.int64]:
     return counts
 
 
-def published_counts(figure1: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The same of TomatOD, all classes together, from `figure1` of papers.yaml."""
-    counts = np.zeros(max(figure1["bins"]) + 1, np.int64)
-    for percent, by_class in figure1["bins"].items():
+def published_counts(published: PaperFigure) -> NDArray[np.int64]:
+    """The same of the paper's data set, all classes together."""
+    counts = np.zeros(max(published.bins) + 1, np.int64)
+    for percent, by_class in published.bins.items():
         counts[percent] = sum(by_class)
     return counts
 
@@ -75,18 +75,18 @@ def shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def draw(
-    counts: NDArray[np.int64], dataset: str, figure1: Mapping[str, Any], anchors: Sequence[float]
+    counts: NDArray[np.int64], dataset: str, paper: PaperFigure, anchors: Sequence[float]
 ) -> Figure:
     """Both histograms over one axis.
 
     Args:
         counts: `size_counts` of the data set's training split.
         dataset: its name.
-        figure1: what papers.yaml holds of the paper's figure.
+        paper: what the paper's figure shows.
         anchors: sides of the detector's anchors, pixels at 512×512.
     """
-    low, high = figure1["range"]
-    published = published_counts(figure1)
+    low, high = paper.range
+    published = published_counts(paper)
     figure = new_figure(4.2)
     axes = figure.subplots()
     axes.axvspan(low, high, color=GREY, alpha=0.14, lw=0, label=f"the paper's {low}–{high} %")
@@ -101,7 +101,7 @@ def draw(
         shares(published),
         color=VERMILLION,
         lw=1.8,
-        label=_describe("TomatOD, train, as published", published, low, high),
+        label=_describe(f"{paper.data}, train, as published", published, low, high),
     )
     axes.set_xlim(0, max(len(counts), len(published)) + 0.5)
     axes.set_xlabel("relative size (box diagonal / image diagonal), %")

@@ -1,0 +1,118 @@
+"""A third paper is one file: its table is written and its claims are answered."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipelines.evaluation.coco import match_records
+from pipelines.evidence.claims.ledger import answer_all, write_claims
+from pipelines.evidence.papers import read_papers
+from pipelines.evidence.report.tables import read_tables
+from pipelines.evidence.study import Study
+from pipelines.evidence.tables import write_tables
+from pipelines.runs.spec import RunSpec
+from tests.pipelines.random_cases import random_case
+
+PAPER = """
+name: tiny
+short: Tiny paper
+title: A tiny paper about samplers
+authors: [A. Author, B. Writer]
+venue: Journal of Small Things
+year: 2026
+detectors: [scale-aware-ssd]
+conditions:
+  - {number: T1, name: data, paper: drawn scenes, here: ["{dataset}"], alike: {dataset: scenes}}
+  - {number: T2, name: input size, paper: at least 512, here: ["{input_size}"],
+     alike: {input_size: {at least: 512}}}
+tables:
+  samplers:
+    title: Table IV
+    file: tiny-samplers
+    caption: Samplers on drawn scenes
+    factor: sampler
+    metrics: [AP]
+    reference: plain
+    rows:
+      plain: {row: plain, AP: 20.0}
+      ours: {row: better, AP: 31.0}
+claims:
+  - {id: better, place: §2, text: Ours is better, check: {compare: [better, plain], metric: AP,
+     published: higher}}
+  - {id: eleven, place: §2, text: 11 AP follow from Table IV,
+     check: {printed: samplers, rows: [ours, plain], metric: AP, published: 11.0}}
+"""
+RUNS = {"plain-s0": 20.0, "better-s0": 30.0}
+RECORD = {
+    "machine": {"device": "A processor", "threads": 1},
+    "cost": {
+        "training_seconds": 60, "training_images": 10, "images_a_second": 1, "peak_memory_mib": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def papers(tmp_path):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "tiny.yaml").write_text(PAPER, encoding="utf-8")
+    return read_papers(tmp_path / "papers")
+
+
+@pytest.fixture
+def study(tmp_path):
+    folder, rows = tmp_path / "study", []
+    for number, (name, ap) in enumerate(RUNS.items()):
+        run = folder / "runs" / name
+        run.mkdir(parents=True)
+        match_records(*random_case(number)).to_csv(run / "matches.csv.gz", index=False)
+        (run / "run.json").write_text(json.dumps(RECORD))
+        rows.append({
+            "run": name, "row": name.removesuffix("-s0"), "seed": 0, "AP": ap, "AP50": ap,
+            "detector": "scale-aware-ssd", "dataset": "scenes",
+        })  # fmt: skip
+    specs = {name: RunSpec() for name in RUNS}
+    return Study("quick", {"profile": "quick"}, specs, pd.DataFrame(rows), folder)
+
+
+def test_its_table_is_written_with_the_paper_beside_our_runs(papers, study, tmp_path):
+    write_tables(tmp_path, papers, study)
+    written = pd.read_csv(tmp_path / "tiny-samplers.csv", dtype=str, keep_default_na=False)
+    assert written["sampler"].tolist() == ["plain", "ours"]
+    assert written["AP, paper"].tolist() == ["20", "31"]
+    assert written["AP"].tolist() == ["20.0", "30.0"]
+    assert written["differs from the paper in"].tolist() == ["T2 input size"] * 2
+    assert "**Samplers on drawn scenes**" in (tmp_path / "tiny-samplers.md").read_text()
+    deviations = pd.read_csv(tmp_path / "deviations.csv")
+    assert deviations[["number", "here"]].to_numpy().tolist() == [["T2", "256 (runs: 2)"]]
+
+
+def test_the_report_shows_it_under_the_paper_s_name(papers, study, tmp_path):
+    write_tables(tmp_path, papers, study)
+    own, shared = read_tables(tmp_path, papers, {})
+    assert (own.title, shared.title) == ("Tiny paper", "All papers")
+    assert own.citation == (
+        "A. Author, B. Writer. A tiny paper about samplers. Journal of Small Things. 2026"
+    )
+    assert [view.title for view in own.views] == ["Table IV"]
+
+
+def test_its_claims_are_answered(papers, study):
+    table = answer_all(papers, study).set_index("source")
+    assert list(table.index) == [
+        "tiny/claims/better", "tiny/claims/eleven", "tiny/samplers/rows/ours/APΔ",
+        "tiny/samplers/rows/plain/AP", "tiny/samplers/rows/ours/AP",
+    ]  # fmt: skip
+    assert table.loc["tiny/claims/eleven", "verdict"] == "reproduced"
+    assert table.loc["tiny/claims/eleven", "why"] == "agrees with its own Table IV"
+    point = [study.samples(row)[0].point["AP"] for row in ("better", "plain")]
+    assert table.loc["tiny/claims/better", "ours"] == f"{point[0] - point[1]:+.1f}"
+    assert (
+        table.loc["tiny/samplers/rows/ours/AP", "why"] == "differs from the paper in T2 input size"
+    )
+    write_claims(table.reset_index(), study, papers)
+    text = (study.folder / "claims.md").read_text()
+    assert "## Tiny paper" in text
+    assert "| T1 data       | drawn scenes | scenes |" in text
+    summary = (study.folder / "summary.md").read_text()
+    assert "The statements that matter most in the paper, Tiny paper" in summary
