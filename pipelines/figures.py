@@ -1,13 +1,9 @@
-"""Both papers' figures of a profile: `python -m pipelines.figures PROFILE`.
+"""The papers' figures of a profile: `python -m pipelines.figures PROFILE`.
 
-Scale-aware SSD: 1: sizes of the objects and of the anchors, beside TomatOD's. 2: where the heads
-attach, and what they see there. 3: what the detectors find, beside the truth. 4: boxes of each
-class, beside TomatOD's. Two more, convergence and balance, show how training goes by sampler.
-LapNet: 1: accuracy against time. 3: overlap per object. 5: ambiguous anchors. 6: learned weights.
-
-They go to results/PROFILE/figures/, as PNG and SVG; those that show images, as PNG alone, go to
-results/PROFILE/gallery/ where these are not drawn here (git ignores that folder). `figure1.csv`
-holds the sizes behind Figure 1, so that it can be drawn again without the data.
+Each paper's file in papers/ lists them, with the names of their files. They go to
+results/PROFILE/figures/, as PNG and SVG; those that show images, as PNG alone, go to
+results/PROFILE/gallery/ where these are not drawn here (git ignores that folder). A CSV beside them
+holds the sizes of the objects, so that they can be drawn again without the data.
 """
 
 from __future__ import annotations
@@ -21,9 +17,10 @@ from pipelines.system.paths import REPOSITORY
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="Figure 3 shows those rows of Table 3 that are trained, or the study's first runs.\n"
-        "To choose others, give the profile in params.yaml a list, such as\n"
-        "  figure3: [sampler-basic, sampler-dns]",
+        epilog="The figure of detections shows those rows of the tables with `compared: true` that\n"
+        "are trained, or the study's first runs. To choose others, give the profile in params.yaml\n"
+        "a list, such as\n"
+        "  shown: [sampler-basic, sampler-dns]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("profile", help="a profile of params.yaml, such as quick")

@@ -1,7 +1,6 @@
 """The papers' tables as queries over the ledger: `python -m pipelines.tables PROFILE`.
 
-Tables 1 and 2 of the scale-aware SSD's paper follow from the network alone, its Table 4 from what
-was timed, all others from runs. LapNet's are named `lapnet-table…`.
+Each paper's file in papers/ lists its tables, with what builds them and the names of their files.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Every claim of the two papers and its answer: `python -m pipelines.claims PROFILE`."""
+"""Every claim of the papers and its answer: `python -m pipelines.claims PROFILE`."""

@@ -1,1 +1,1 @@
-"""The figures of both papers, drawn anew from the data, the networks and the runs."""
+"""The figures of the papers, drawn anew from the data, the networks and the runs."""
