@@ -17,9 +17,9 @@ from pipelines.system.paths import REPOSITORY
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="The figure of detections shows those rows of the tables with `compared: true` that\n"
-        "are trained, or the study's first runs. To choose others, give the profile in params.yaml\n"
-        "a list, such as\n"
+        epilog="The figure of detections shows those rows of the tables with `compared: true`\n"
+        "that are trained, or the study's first runs. To choose others, give the profile in\n"
+        "params.yaml a list, such as\n"
         "  shown: [sampler-basic, sampler-dns]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -92,8 +92,8 @@ class Paper:
     @property
     def citation(self) -> str:
         """Authors, year, title and venue, as far as they are known."""
-        return ". ".join(part for part in (", ".join(self.authors), f"{self.title}",
-                                           self.venue, f"{self.year}") if part)  # fmt: skip
+        parts = (", ".join(self.authors), self.title, self.venue, str(self.year))
+        return ". ".join(part for part in parts if part)
 
     @property
     def images_seen(self) -> int | None:
@@ -119,7 +119,7 @@ class Paper:
         """Number and name of each condition that a run does not share."""
         return [c.label for c in self.conditions if not c.is_shared(spec)]
 
-    def held_together(self, name: str) -> Table | PaperFigure:
+    def part(self, name: str) -> Table | PaperFigure:
         """A table or figure by its name in the file.
 
         Raises:
@@ -144,7 +144,7 @@ class Papers:
         return iter(self.papers)
 
     def __getitem__(self, name: str) -> Paper:
-        return next(paper for paper in self.papers if paper.name == name)
+        return {paper.name: paper for paper in self}[name]
 
     @property
     def tables(self) -> dict[str, tuple[Paper, Table]]:

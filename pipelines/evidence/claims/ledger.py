@@ -87,7 +87,7 @@ def answer(claim: Claim, evidence: Evidence) -> Answer:
     """The answer of the one check that the claim names.
 
     Raises:
-        UserError: it names none, or several.
+        UserError: it names none, or several, or what the paper's file does not have.
     """
     kinds = [kind for kind in CHECKS if kind in claim.check]
     if len(kinds) != 1:
@@ -95,7 +95,13 @@ def answer(claim: Claim, evidence: Evidence) -> Answer:
             f"{claim.paper.file}: {claim.source}: a claim names one check of {', '.join(CHECKS)}, "
             f"not {', '.join(kinds) or 'none'}"
         )
-    return CHECKS[kinds[0]](claim.check, evidence)
+    try:
+        return CHECKS[kinds[0]](claim.check, evidence)
+    except KeyError as error:
+        raise UserError(
+            f"{claim.paper.file}: {claim.source}: there is no {error}; name a table, a row or a "
+            "parameter of the check that is there"
+        ) from error
 
 
 def answer_all(papers: Papers, study: Study, claims: Sequence[Claim] | None = None) -> pd.DataFrame:

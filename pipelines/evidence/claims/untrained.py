@@ -99,12 +99,8 @@ def check_printed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     low, high = min(abs(ours - s) for s in (slack, -slack)), abs(ours) + slack
     meets = published.meets(low, high) if ours >= 0 else published.meets(-high, -low)
     verdict = Verdict.REPRODUCED if meets else Verdict.CONTRADICTED
-    table = (
-        "sum"
-        if "sum" in claim
-        else f"its own {evidence.paper.held_together(claim['printed']).title}"
-    )
-    why = f"agrees with {table}" if meets else f"{table} gives {ours:.2f}"
+    its_own = "sum" if "sum" in claim else f"its own {evidence.paper.part(claim['printed']).title}"
+    why = f"agrees with {its_own}" if meets else f"{its_own} gives {ours:.2f}"
     return _exact(verdict, why, published, ours)
 
 
@@ -129,7 +125,7 @@ def _by_tables(claim: Mapping[str, Any], paper: Paper) -> tuple[float, float]:
     """The figure that the paper's own tables give, and by how much rounding may move it."""
     if "sum" in claim:
         return sum(claim["sum"]), 0.0
-    part = paper.held_together(claim["printed"])
+    part = paper.part(claim["printed"])
     if "mean" in claim and isinstance(part, Table):
         values = part.rows[claim["mean"]].per_class
         return sum(values) / len(values), half_unit(values[0])

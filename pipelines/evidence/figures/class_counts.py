@@ -1,4 +1,4 @@
-"""Boxes of each class beside the paper's, and the class weights they give (scale-aware SSD, §5.2)."""
+"""Boxes of each class beside the paper's, and the weights they give (scale-aware SSD, §5.2)."""
 
 from __future__ import annotations
 

@@ -100,6 +100,16 @@ def test_a_claim_without_a_known_check_is_refused(study, ask):
         ask(study, value="dns", compare=["dns", "basic"], published=1)
 
 
+def test_a_claim_about_what_its_paper_does_not_have_is_refused(study, ask):
+    wrong = r"papers/scale-aware-ssd\.yaml: claims/x: there is no "
+    with pytest.raises(UserError, match=wrong + "'dnss'"):
+        ask(study, printed="table7", rows=["dnss", "1:1"], metric="AP", published=3)
+    with pytest.raises(UserError, match=wrong + "'published'"):
+        ask(study, value="dns", metric="AP")
+    with pytest.raises(UserError, match="there is no table or figure 'table99'"):
+        ask(study, printed="table99", rows=["dns", "1:1"], metric="AP", published=3)
+
+
 def test_an_absolute_value_names_what_differs_from_the_paper(study, ask):
     given = ask(study, value="dns", metric="AP", published=37.3)
     assert (given.verdict, given.ours, given.n) == (Verdict.NOT_TESTABLE, "32.0", "2")
