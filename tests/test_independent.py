@@ -1,7 +1,7 @@
 """Published differences and their intervals, recomputed from the match records by other code.
 
 Nothing of the project is imported: the formulas are those of docs/statistics.md and of COCO's and
-VOC's average precision, written once more. Which rows are compared stands in papers.yaml, what was
+VOC's average precision, written once more. Which rows are compared stands in papers/, what was
 found in results/*/tables/*.csv.
 """
 
@@ -19,14 +19,14 @@ from scipy import stats
 
 REPOSITORY = Path(__file__).parents[1]
 TABLES = (
-    ("reference", "scale_aware_ssd", "heads", "heads"),
-    ("reference", "lapnet", "table2a", "lapnet-table2a"),
-    ("reference", "lapnet", "table2b", "lapnet-table2b"),
-    ("quick", "scale_aware_ssd", "table5", "table5"),
-    ("quick", "scale_aware_ssd", "table6", "table6"),
-    ("quick", "scale_aware_ssd", "table7", "table7"),
+    ("reference", "scale-aware-ssd", "heads"),
+    ("reference", "lapnet", "table2a"),
+    ("reference", "lapnet", "table2b"),
+    ("quick", "scale-aware-ssd", "table5"),
+    ("quick", "scale-aware-ssd", "table6"),
+    ("quick", "scale-aware-ssd", "table7"),
 )
-"""Study, paper and table in papers.yaml, and the table's file."""
+"""Study, file in papers/, and table in it."""
 PRINTED = re.compile(r"([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\]")
 COCO_RECALLS, VOC_RECALLS = np.linspace(0, 1, 101), np.linspace(0, 1, 11)
 REPLICATES = 1000
@@ -36,10 +36,11 @@ STREAM = 20_201
 
 def comparisons():
     """Study, row, reference row, metric and the printed difference, of every pair in `TABLES`."""
-    papers = yaml.safe_load((REPOSITORY / "papers.yaml").read_text(encoding="utf-8"))
-    for study, paper, name, file in TABLES:
-        table = papers[paper][name]
-        with (REPOSITORY / f"results/{study}/tables/{file}.csv").open(encoding="utf-8") as lines:
+    for study, paper, name in TABLES:
+        text = (REPOSITORY / "papers" / f"{paper}.yaml").read_text(encoding="utf-8")
+        table = yaml.safe_load(text)["tables"][name]
+        path = REPOSITORY / f"results/{study}/tables/{table['file']}.csv"
+        with path.open(encoding="utf-8") as lines:
             for cells in csv.DictReader(lines):
                 row = table["rows"].get(cells[table["factor"]], {})
                 for column, cell in cells.items():
