@@ -15,6 +15,8 @@ Cell = float | tuple[float, ...]
 """A printed figure, or mean, standard deviation and best of repeated runs."""
 METRIC = re.compile(r"(AP|VOC)\w*")
 """Keys of a row that are figures printed of it."""
+SIDES = re.compile(r"\d+(\.\d+)?(/\d+(\.\d+)?)*")
+"""Sides of anchors, as they name a row."""
 
 
 def mean_of(cell: Cell) -> float:
@@ -214,10 +216,26 @@ def read_table(name: str, entry: Any, where: str) -> Table:
         **{"original": None, "custom": None, **heads},
     )  # fmt: skip
     _require(table, NEEDS[table.builder], where)
-    trained = table.builder is Builder.TRAINED
-    if trained and table.reference not in table.trained.values():
-        raise UserError(f"{where}: no row is {table.reference!r}, which its reference names")
+    _check_parts(table, where)
     return table
+
+
+def _check_parts(table: Table, where: str) -> None:
+    """The reference is there, and lists that belong together are equally long."""
+    known = {Builder.TRAINED: table.trained.values(), Builder.SPEED: table.frames.keys()}
+    if table.builder in known and table.reference not in known[table.builder]:
+        raise UserError(f"{where}: no row is {table.reference!r}, which its reference names")
+    for row in table.rows.values():
+        if row.per_class and len(row.per_class) != len(table.classes):
+            count = f"{len(row.per_class)} figures for {len(table.classes)} classes"
+            raise UserError(f"{where}: {row.label}: per_class has {count}")
+        if row.a_score is not None and not SIDES.fullmatch(row.label):
+            raise UserError(
+                f"{where}: {row.label}: a row with an a_score is named by its anchors, 25/38/58/87"
+            )
+    for heads in (table.original, table.custom):
+        if heads and not len(heads.fields) == len(heads.a_scores) == len(table.anchors):
+            raise UserError(f"{where}: each of its anchors needs one field and one A-score")
 
 
 def read_figure(name: str, entry: Any, where: str) -> PaperFigure:

@@ -133,7 +133,7 @@ def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:
     metrics = table.metrics
     printed = [m for m in metrics if any(m in row.printed for row in table.rows.values())]
     with_words = any(row.says for row in table.rows.values())
-    folded = {row.row: study.tests_folds(row.row) for row in table.rows.values()}
+    folded = any(study.tests_folds(row.row) for row in table.rows.values())
     rows = []
     for label, row in table.rows.items():
         name = row.row
@@ -145,9 +145,8 @@ def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:
             if metric in printed:
                 cells[f"{metric}, paper"] = _printed(row.printed.get(metric))
             cells[metric] = _ours(runs[metric]) if name else ""
-        if any(folded.values()):
-            pooled = name and folded[name] and len(runs)
-            cells[POOLED] = f"{pooled_ap(study, name):.1f}" if pooled else ""
+        if folded:
+            cells[POOLED] = _pooled(study, name)
         cells["n"] = str(len(runs)) if name else ""
         if with_words:
             cells["difference, paper"] = row.says
@@ -163,6 +162,13 @@ def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:
         cells["differs from the paper in"] = ", ".join(paper.departures(spec)) if spec else ""
         rows.append(cells)
     return pd.DataFrame(rows)
+
+
+def _pooled(study: Study, row: str | None) -> str:
+    """`pooled_ap` of a row whose runs test different photographs; else empty."""
+    if row is None or not study.tests_folds(row) or study.runs(row).empty:
+        return ""
+    return f"{pooled_ap(study, row):.1f}"
 
 
 def pooled_ap(study: Study, row: str) -> float:

@@ -39,6 +39,7 @@ def test_no_difference_of_tables_5_to_7_stands_out_of_the_paper_s_own_noise():
     for name in ("table5", "table6", "table7"):
         own = rows(name)
         reference = PAPER.tables[name].reference_row
+        assert reference is not None
         for row in own.values():
             assert "yes" not in could_tell(row, reference, NOISE)
             for metric in ("AP", "AP50"):

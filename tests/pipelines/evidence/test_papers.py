@@ -19,6 +19,11 @@ TABLE = {
     "factor": "detector", "reference": "plain",
     "rows": {"plain": {"row": "plain", "AP": 30}},
 }  # fmt: skip
+HEADS = {"fields": [43, 107], "a_scores": [1.7, 2.8], "mean": 2.2}
+ALIGNED = {
+    "title": "Table 2", "file": "table2", "caption": "Alignment", "builder": "alignment",
+    "anchors": [25, 38, 58], "original": HEADS, "custom": HEADS,
+}  # fmt: skip
 CLAIM = {"id": "one", "place": "§1", "text": "So it is", "check": {"missing": "a figure"}}
 
 
@@ -96,6 +101,26 @@ def test_both_papers_of_the_project_are_read():
         (with_(PAPER, tables={"t": with_(TABLE, builder="magic")}), "must be one of trained, "),
         (with_(PAPER, tables={"t": with_(TABLE, builder="speed")}), "t: speed needs frames"),
         (with_(PAPER, tables={"t": with_(TABLE, reference="x")}), "t: no row is 'x'"),
+        (
+            with_(PAPER, tables={"t": with_(TABLE, builder="speed", frames={"ssdlite": 9})}),
+            "t: no row is 'plain'",
+        ),
+        (
+            with_(
+                PAPER, tables={"t": with_(TABLE, rows={"plain": {"row": "plain", "a_score": 2}})}
+            ),
+            "t: plain: a row with an a_score is named by its anchors",
+        ),
+        (
+            with_(
+                PAPER, tables={"t": with_(TABLE, rows={"x": {"row": "plain", "per_class": [1]}})}
+            ),
+            "t: x: per_class has 1 figures for 0 classes",
+        ),
+        (
+            with_(PAPER, tables={"t": ALIGNED}),
+            "t: each of its anchors needs one field and one A-score",
+        ),
         (with_(PAPER, tables={"t": with_(TABLE, of="u")}), "no table 'u'; there are t"),
         (
             with_(
