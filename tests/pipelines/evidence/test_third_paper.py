@@ -7,42 +7,13 @@ import pytest
 
 from pipelines.evaluation.coco import match_records
 from pipelines.evidence.claims.ledger import answer_all, write_claims
-from pipelines.evidence.papers import read_papers
 from pipelines.evidence.report.tables import read_tables
 from pipelines.evidence.study import Study
 from pipelines.evidence.tables import write_tables
 from pipelines.runs.spec import RunSpec
+from tests.pipelines.evidence.tiny_paper import tiny_paper
 from tests.pipelines.random_cases import random_case
 
-PAPER = """
-name: tiny
-short: Tiny paper
-title: A tiny paper about samplers
-authors: [A. Author, B. Writer]
-venue: Journal of Small Things
-year: 2026
-detectors: [scale-aware-ssd]
-conditions:
-  - {number: T1, name: data, paper: drawn scenes, here: ["{dataset}"], alike: {dataset: scenes}}
-  - {number: T2, name: input size, paper: at least 512, here: ["{input_size}"],
-     alike: {input_size: {at least: 512}}}
-tables:
-  samplers:
-    title: Table IV
-    file: tiny-samplers
-    caption: Samplers on drawn scenes
-    factor: sampler
-    metrics: [AP]
-    reference: plain
-    rows:
-      plain: {row: plain, AP: 20.0}
-      ours: {row: better, AP: 31.0}
-claims:
-  - {id: better, place: §2, text: Ours is better, check: {compare: [better, plain], metric: AP,
-     published: higher}}
-  - {id: eleven, place: §2, text: 11 AP follow from Table IV,
-     check: {printed: samplers, rows: [ours, plain], metric: AP, published: 11.0}}
-"""
 RUNS = {"plain-s0": 20.0, "better-s0": 30.0}
 RECORD = {
     "machine": {"device": "A processor", "threads": 1},
@@ -54,9 +25,7 @@ RECORD = {
 
 @pytest.fixture
 def papers(tmp_path):
-    (tmp_path / "papers").mkdir()
-    (tmp_path / "papers" / "tiny.yaml").write_text(PAPER, encoding="utf-8")
-    return read_papers(tmp_path / "papers")
+    return tiny_paper(tmp_path / "papers")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The page is one file that fetches nothing, says what the study says, and leads to its runs."""
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,6 +9,7 @@ from pipelines.evidence.report import plots
 from pipelines.evidence.report.page import render
 from pipelines.system.paths import REPOSITORY
 from tests.pipelines.evidence.report.declared import PAPERS, PARAMETERS, SECONDS
+from tests.pipelines.evidence.tiny_paper import tiny_paper
 
 
 class Elements(HTMLParser):
@@ -66,6 +68,16 @@ def test_the_same_study_gives_the_same_bytes(page, study, gallery):
     assert render(study, PARAMETERS, PAPERS, gallery) == page
     assert str(study.folder) not in page
     assert str(REPOSITORY) not in page
+
+
+def test_another_paper_has_a_page_of_its_own(study, gallery, tmp_path):
+    ignored = shutil.ignore_patterns("claims.csv")
+    shutil.copytree(study.folder, tmp_path / "quick", ignore=ignored)
+    own = replace(study, folder=tmp_path / "quick")
+    page = render(own, PARAMETERS, tiny_paper(tmp_path / "papers"), gallery)
+    assert "Published object detectors, Tiny paper, trained" in page
+    assert "Scale-aware SSD" not in page
+    assert "LapNet" not in page
 
 
 def test_what_a_file_says_cannot_become_part_of_the_page(page):
