@@ -71,7 +71,6 @@ class Paper:
     year: int
     authors: tuple[str, ...] = ()
     venue: str = ""
-    link: str = ""
     remark: str = ""
     """Said below its trained tables."""
     dataset: str = ""
