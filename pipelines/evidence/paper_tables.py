@@ -222,7 +222,7 @@ def read_table(name: str, entry: Any, where: str) -> Table:
 
 def _check_parts(table: Table, where: str) -> None:
     """The reference is there, and lists that belong together are equally long."""
-    known = {Builder.TRAINED: table.trained.values(), Builder.SPEED: table.frames.keys()}
+    known = {Builder.TRAINED: set(table.trained.values()), Builder.SPEED: set(table.frames)}
     if table.builder in known and table.reference not in known[table.builder]:
         raise UserError(f"{where}: no row is {table.reference!r}, which its reference names")
     for row in table.rows.values():
