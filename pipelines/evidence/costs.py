@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -33,18 +31,17 @@ def costs(study: Study) -> pd.DataFrame:
 
 
 def _run(study: Study, run: pd.Series[Any]) -> dict[str, Any]:
-    record = json.loads(Path(study.folder / "runs" / run["run"] / "run.json").read_text())
-    cost, machine = record["cost"], record["machine"]
-    processes = machine.get("processes", 1)
+    record = study.run(run["run"]).record()
+    cost, machine = record.cost, record.machine
     return {
         "row": run["row"],
-        "device": f"{machine['device']}, threads: {machine['threads']}"
-        + (f", processes: {processes}" if processes > 1 else ""),
-        "seconds": cost["training_seconds"],
-        "images": cost["training_images"],
-        "images_a_second": cost["images_a_second"],
-        "memory": cost["peak_memory_mib"] * MEBIBYTE,
-        "joules": cost.get("joules", float("nan")),
+        "device": f"{machine.device}, threads: {machine.threads}"
+        + (f", processes: {machine.processes}" if machine.processes > 1 else ""),
+        "seconds": cost.training_seconds,
+        "images": cost.training_images,
+        "images_a_second": cost.images_a_second,
+        "memory": cost.peak_memory_mib * MEBIBYTE,
+        "joules": float("nan") if cost.joules is None else cost.joules,
     }
 
 

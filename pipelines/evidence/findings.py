@@ -5,7 +5,6 @@ How soon each sampler converges, how its minibatch develops, and whether the A-s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +22,7 @@ WITHIN = 1.0
 
 def histories(study: Study, row: str) -> list[pd.DataFrame]:
     """The training history of every run of a row."""
-    return [
-        pd.read_csv(study.folder / "runs" / name / "history.csv") for name in study.runs(row)["run"]
-    ]
+    return [study.run(name).history() for name in study.runs(row)["run"]]
 
 
 def converged_at(steps: Sequence[float], values: Sequence[float]) -> float:
@@ -138,11 +135,10 @@ def epochs_to_converge(study: Study, row: str) -> dict[int, float]:
     reached = {}
     runs = study.runs(row)
     for run, seed in zip(runs["run"], runs["seed"], strict=True):
-        curve = validation_curve(pd.read_csv(study.folder / "runs" / run / "history.csv"))
+        curve = validation_curve(study.run(run).history())
         if len(curve):
-            record = json.loads((study.folder / "runs" / run / "run.json").read_text())
-            batch = record["specification"]["batch_size"]
-            images = record["data"]["splits"]["train"]["images"]
+            record = study.run(run).record()
+            batch, images = record.spec.batch_size, record.splits["train"]["images"]
             steps = converged_at(curve["step"].tolist(), curve["validation_AP"].tolist())
             reached[int(seed)] = steps * batch / images
     return reached

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_map
-from pipelines.runs.folder import RECORD_FILES, is_run_of
+from pipelines.runs.folder import RECORD, RunFolder, is_run_of
 from pipelines.runs.parameters import read_parameters, split_name, study
 from pipelines.runs.spec import Optimiser, RunSpec
 from pipelines.system.errors import UserError, note
@@ -27,28 +26,27 @@ def ledger_row(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: a file is not what the run wrote.
     """
-    record = json.loads((folder / "run.json").read_text())
-    for name in RECORD_FILES[1:]:
-        if file_sha256(folder / name) != record["files_sha256"][name]:
-            raise UserError(f"{folder}/{name}: was changed after the run; train it again")
-    spec = RunSpec.parse(record["specification"], str(folder / "run.json"))
-    if spec.hash != record["specification_hash"]:
-        raise UserError(f"{folder}/run.json: the specification was changed after the run")
-    matches = pd.read_csv(folder / "matches.csv.gz")
+    run = RunFolder(folder)
+    record = run.record()
+    if altered := run.altered():
+        raise UserError(f"{folder}/{altered[0]}: was changed after the run; train it again")
+    if record.specification_changed:
+        raise UserError(f"{folder}/{RECORD}: the specification was changed after the run")
+    spec, matches = record.spec, run.matches()
     score = score_records(matches)
     return {
-        "run": record["name"],
-        "row": split_name(record["name"])[0],
-        **{name: _flat(value) for name, value in record["specification"].items()},
+        "run": record.name,
+        "row": split_name(record.name)[0],
+        **{name: _flat(value) for name, value in record.values["specification"].items()},
         "optimiser": Optimiser.SGD if spec.detector in ALONE else spec.optimiser,
         **score.figures,
         **{definition.value: voc_map(matches, definition) for definition in Definition},
         **{f"AP_{name}": value for name, value in score.class_ap.items()},
-        **record["cost"],
-        "device": record["machine"]["device"],
-        "agreement": record.get("agreement"),  # the oldest runs do not say
-        "code_hash": record["code"]["code_hash"],
-        "record_sha256": file_sha256(folder / "run.json"),
+        **record.values["cost"],
+        "device": record.machine.device,
+        "agreement": record.agreement,
+        "code_hash": record.code.code_hash,
+        "record_sha256": file_sha256(folder / RECORD),
     }
 
 
@@ -77,9 +75,7 @@ def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str
     for name, spec in study.items():
         for source in (trained / name, runs / name):
             if is_run_of(source, spec):
-                (fresh / name).mkdir()
-                for file in RECORD_FILES:
-                    shutil.copyfile(source / file, fresh / name / file)
+                RunFolder(source).copy_records(fresh / name)
                 break
     shutil.rmtree(runs, ignore_errors=True)
     fresh.rename(runs)

@@ -33,6 +33,7 @@ from pipelines.evaluation.voc import Definition, voc_ap
 from pipelines.evidence.paper_noise import could_tell
 from pipelines.evidence.paper_tables import Cell, Row, Table
 from pipelines.evidence.papers import Paper
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import profile_settings, read_parameters, split_name, study
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
@@ -115,13 +116,17 @@ class Study:
 
     def matches(self, run: str) -> pd.DataFrame:
         """The match records of a run."""
-        return pd.read_csv(self.folder / "runs" / run / "matches.csv.gz")
+        return self.run(run).matches()
+
+    def run(self, name: str) -> RunFolder:
+        """The folder of a run."""
+        return RunFolder(self.folder / "runs" / name)
 
 
 @cache
 def resampled(run: Path) -> RunSamples:
     """Figures of a run folder under resampled test images."""
-    return resample_run(pd.read_csv(run / "matches.csv.gz"))
+    return resample_run(RunFolder(run).matches())
 
 
 def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:

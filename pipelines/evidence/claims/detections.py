@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from torch import tensor
 from torchvision.ops import box_convert, box_iou
 
@@ -19,6 +16,7 @@ from pipelines.evidence.claims.answers import Answer, Evidence, describe_interva
 from pipelines.evidence.claims.trained import DIRECTIONS, ONE_SEED, missing_rows
 from pipelines.evidence.claims.verdicts import judge_direction
 from pipelines.evidence.study import Study
+from pipelines.runs.folder import RunFolder
 
 SHOWN = 0.3
 """Least score of a detection that a user would see, as the SSD paper's released code has it."""
@@ -73,8 +71,7 @@ def _by_seed(study: Study, row: str, measure: Callable[[Path], float]) -> dict[i
 
 def share_of_duplicates(run: Path) -> float:
     """Of a run's detections, in percent; NaN where it shows none."""
-    found = json.loads(gzip.decompress((run / "detections.json.gz").read_bytes()))
-    shown = [one for one in found if one["score"] >= SHOWN]
+    shown = [one for one in RunFolder(run).detections() if one["score"] >= SHOWN]
     by_image: dict[int, list[Any]] = {}
     for one in sorted(shown, key=lambda one: -one["score"]):
         by_image.setdefault(one["image_id"], []).append(one["bbox"])
@@ -90,7 +87,7 @@ def mean_fit(run: Path) -> float:
 
     NaN without any.
     """
-    records = pd.read_csv(run / "matches.csv.gz")
+    records = RunFolder(run).matches()
     bits = records.loc[records["score"] >= SHOWN, "true_all"].to_numpy(np.int64)
     reached = [max(t for t in range(len(THRESHOLDS)) if own >> t & 1) for own in bits if own]
     return 100 * float(np.mean([THRESHOLDS[t] for t in reached])) if reached else float("nan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,8 @@ from pipelines.evidence.claims.verdicts import (
     judge_value,
 )
 from pipelines.evidence.findings import anchor_scores, epochs_to_converge
-from pipelines.evidence.study import Study
+from pipelines.runs.record import Record
+from pipelines.system.errors import UserError
 
 WITHIN_A_POINT = "epochs until validation AP stays within a point of its last"
 FEWEST_CLASSES = 4
@@ -142,12 +142,12 @@ def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer
     missing = missing_rows([row], study)
     if missing:
         return not_testable(missing, claim["published"])
-    records = [_record(study, run) for run in study.runs(row)["run"]]
+    records = [study.run(run).record() for run in study.runs(row)["run"]]
     correlate = {"area": _weight_by_area, "count": _weight_by_count}[claim["weights"]]
-    if claim["weights"] == "count" and _classes(records[0]) < FEWEST_CLASSES:
+    if claim["weights"] == "count" and len(records[0].classes) < FEWEST_CLASSES:
         return Answer(
             Verdict.INCONCLUSIVE,
-            f"{_classes(records[0])} classes; a rank correlation needs {FEWEST_CLASSES} or more",
+            f"{len(records[0].classes)} classes; a rank correlation needs {FEWEST_CLASSES} or more",
             claim["published"], n=str(len(records)), data=evidence.data,
         )  # fmt: skip
     ours = t_interval([correlate(record) for record in records])
@@ -160,24 +160,20 @@ def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer
     )  # fmt: skip
 
 
-def _record(study: Study, run: str) -> dict[str, Any]:
-    text = (study.folder / "runs" / run / "run.json").read_text()
-    record: dict[str, Any] = json.loads(text)
-    return record
+def _learned(record: Record) -> Mapping[str, Any]:
+    if record.learned is None:
+        raise UserError(f"{record.name}: is no run of LapNet; it has learned no weights")
+    return record.learned
 
 
-def _classes(record: Mapping[str, Any]) -> int:
-    return len(record["data"]["splits"]["train"]["boxes_per_class"])
-
-
-def _grids(record: Mapping[str, Any]) -> list[Any]:
+def _grids(record: Record) -> list[Any]:
     """Learned weights of both losses, classes×anchors each."""
-    weights = record["learned"]["weights"]
+    weights = _learned(record)["weights"]
     return [np.array(weights[f"grid_{task}"]) for task in ("localisation", "classification")]
 
 
-def _weight_by_area(record: Mapping[str, Any]) -> float:
-    areas = np.array(record["learned"]["anchors"]).prod(axis=2)
+def _weight_by_area(record: Record) -> float:
+    areas = np.array(_learned(record)["anchors"]).prod(axis=2)
     return float(
         np.mean([
             spearmanr(area, weight).statistic
@@ -187,7 +183,7 @@ def _weight_by_area(record: Mapping[str, Any]) -> float:
     )  # fmt: skip
 
 
-def _weight_by_count(record: Mapping[str, Any]) -> float:
-    counts = list(record["data"]["splits"]["train"]["boxes_per_class"].values())
+def _weight_by_count(record: Record) -> float:
+    counts = list(record.splits["train"]["boxes_per_class"].values())
     means = [grid.mean(axis=1) for grid in _grids(record)]
     return float(np.mean([spearmanr(counts, of_class).statistic for of_class in means]))

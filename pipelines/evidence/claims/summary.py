@@ -6,7 +6,6 @@ of it counted from the claims and the runs.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -77,10 +76,7 @@ def _methodology(study: Study) -> str:
 
 
 def _devices(study: Study) -> str:
-    names = Counter(
-        json.loads((study.folder / "runs" / run / "run.json").read_text())["machine"]["device"]
-        for run in study.ledger["run"]
-    )
+    names = Counter(study.run(run).record().machine.device for run in study.ledger["run"])
     return " and ".join(name for name, _ in names.most_common())
 
 

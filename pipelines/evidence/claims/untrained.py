@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -216,8 +215,7 @@ def check_dataset(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     own = runs[runs["dataset"] == name]["run"].tolist() if "dataset" in runs else []
     if not own:
         return not_testable(f"data: {name}", published.text, evidence.data)
-    record = evidence.study.folder / "runs" / own[0] / "run.json"
-    splits = json.loads(record.read_text())["data"]["splits"]
+    splits = evidence.study.run(own[0]).record().splits
     what = claim["dataset"]
     wanted = {**splits, "train": _with_validation(splits)} if "val" in splits else splits
     ours = sum(

@@ -18,6 +18,7 @@ from pipelines.data.prepared import PreparedSplit
 from pipelines.detectors.trained import open_run
 from pipelines.evidence.figures.close_up import View, outline, shared_areas, show_image
 from pipelines.evidence.figures.style import GREEN, SKY, VERMILLION, new_figure
+from pipelines.runs.folder import WEIGHTS
 from pipelines.system.errors import UserError, note
 from pipelines.training.step import to_batch
 
@@ -56,7 +57,7 @@ def find_scene(test: PreparedSplit, run: Path) -> Scene | None:
     Raises:
         UserError: the run does not fit the data, or its weights cannot be read.
     """
-    if not (run / "model.safetensors").is_file():
+    if not (run / WEIGHTS).is_file():
         note(f"ambiguous anchors are left out: no weights of {run.name}; run `dvc repro` first")
         return None
     shared = [shared_areas(test, index) for index in range(len(test.images))]

@@ -175,10 +175,8 @@ def _speed_accuracy(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure |
 def _learned_weights(figure: PaperFigure, rows: Rows, shown: Plotted) -> Figure | None:
     if shown.study is None:
         return None
-    record = shown.study.folder / "runs" / figure.run / "run.json"
-    if not record.exists():
-        return None
-    classes = learned_weights.by_class(json.loads(record.read_text()))
+    run = shown.study.run(figure.run)
+    classes = learned_weights.by_class(run.record()) if run.finished else []
     return learned_weights.draw(classes) if classes else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from pipelines.data.prepared import PreparedSplit
+from pipelines.data.prepared import MANIFEST, PreparedSplit
 from pipelines.data.records import Box
 from pipelines.evidence.figures.style import (
     BLUE,
@@ -29,6 +28,7 @@ from pipelines.evidence.figures.style import (
     YELLOW,
     new_figure,
 )
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import split_name
 from pipelines.system.errors import UserError
 
@@ -80,7 +80,7 @@ def choose_runs(
     Returns:
         Finished runs alone, so that it may be empty.
     """
-    finished = [name for name in study if (runs / name / "run.json").is_file()]
+    finished = [name for name in study if RunFolder(runs / name).finished]
     first: dict[str, str] = {}
     for name in finished:
         first.setdefault(split_name(name)[0], name)
@@ -118,18 +118,17 @@ def detections(folder: Path, title: str, prepared: Path) -> Column:
     Raises:
         UserError: the run was scored on other test images.
     """
-    record = json.loads((folder / "run.json").read_text())
-    manifest = json.loads((prepared / "manifest.json").read_text())
-    scored, shown = (data["splits"]["test"] for data in (record["data"], manifest))
+    run = RunFolder(folder)
+    shown = json.loads((prepared / MANIFEST).read_text())["splits"]["test"]
+    scored = run.record().splits["test"]
     if scored["annotations_sha256"] != shown["annotations_sha256"]:
         raise UserError(
             f"{folder.name} was scored on other test images than {prepared.name} holds; "
             "run `dvc repro`"
         )
-    results = json.loads(gzip.decompress((folder / "detections.json.gz").read_bytes()))
-    threshold = best_score_threshold(pd.read_csv(folder / "matches.csv.gz"))
+    threshold = best_score_threshold(run.matches())
     boxes: dict[int, list[Marked]] = {}
-    for found in results:
+    for found in run.detections():
         if found["score"] >= threshold:
             marked = Marked(tuple(found["bbox"]), found["category_id"])
             boxes.setdefault(found["image_id"], []).append(marked)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipelines.evidence.figures.style import BLUE, VERMILLION, new_figure, scale_logarithmically
+from pipelines.runs.record import Record
 from pipelines.system.errors import note
 
 TASKS = {"localisation": "Localisation", "classification": "Classification"}
@@ -37,19 +38,19 @@ class ClassWeights:
         return float(spearmanr(one, other).statistic)
 
 
-def by_class(record: Mapping[str, Any]) -> list[ClassWeights]:
+def by_class(record: Record) -> list[ClassWeights]:
     """The most and the least frequent class of a run; a note says if it has learned no weights.
 
     Of classes equally frequent the first counts; one without objects has learned nothing.
 
     Args:
-        record: what the `run.json` of a LapNet holds.
+        record: of a LapNet.
     """
-    learned = record["learned"]
-    if "grid_localisation" not in learned["weights"]:
-        note(f"learned weights are left out: {record['name']} has learned no anchor weights")
+    learned = record.learned
+    if learned is None or "grid_localisation" not in learned["weights"]:
+        note(f"learned weights are left out: {record.name} has learned no anchor weights")
         return []
-    counts = record["data"]["splits"]["train"]["boxes_per_class"]
+    counts = record.splits["train"]["boxes_per_class"]
     names = list(counts)
     present = [name for name in names if counts[name]]
     chosen = dict.fromkeys([max(present, key=counts.get), min(present, key=counts.get)])

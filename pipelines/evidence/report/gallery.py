@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.data.prepared import load_prepared
+from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
 from pipelines.data.records import Box, CocoSplit
 from pipelines.data.registry import DatasetSpec, open_dataset
@@ -22,6 +21,7 @@ from pipelines.evidence.figures.found_boxes import best_score_threshold
 from pipelines.evidence.figures.style import GREEN, ORANGE, PINK, SKY, VERMILLION, YELLOW
 from pipelines.evidence.report.embed import pixels_uri
 from pipelines.evidence.study import Study
+from pipelines.runs.folder import RunFolder
 from pipelines.system.errors import UserError
 
 IMAGES = 8
@@ -141,10 +141,8 @@ def choose_images(split: CocoSplit, count: int = IMAGES) -> list[int]:
 
 
 def _check_images(run: Path, prepared: Path) -> None:
-    record, manifest = (
-        json.loads(path.read_text()) for path in (run / "run.json", prepared / "manifest.json")
-    )
-    scored, shown = (data["splits"]["test"] for data in (record["data"], manifest))
+    scored = RunFolder(run).record().splits["test"]
+    shown = json.loads((prepared / MANIFEST).read_text())["splits"]["test"]
     if scored["annotations_sha256"] != shown["annotations_sha256"]:
         raise UserError(
             f"gallery: {run.name} was scored on other test images than {prepared.name} holds; "
@@ -174,7 +172,7 @@ def _found(
     objects = matches[matches["score"].isna()].groupby("image")["objects_all"].sum()
     outcomes = _outcomes(matches)
     marks: defaultdict[int, list[Mark]] = defaultdict(list)
-    for found in _best_first(study.folder / "runs" / run / "detections.json.gz"):
+    for found in sorted(study.run(run).detections(), key=lambda one: -one["score"]):
         image, name = found["image_id"], names[found["category_id"]]
         true = next(outcomes.get((image, name), iter(())), False)
         if found["score"] >= threshold:
@@ -193,12 +191,6 @@ def _outcomes(matches: pd.DataFrame) -> dict[Any, Any]:
         place: iter(own.tolist())
         for place, own in true.groupby([found["image"], found["class"]], sort=False)
     }
-
-
-def _best_first(path: Path) -> list[dict[str, Any]]:
-    """Detections in the order of the match records within their image and class."""
-    found: list[dict[str, Any]] = json.loads(gzip.decompress(path.read_bytes()))
-    return sorted(found, key=lambda one: -one["score"])
 
 
 def _layer(marks: Sequence[Mark], objects: int) -> Layer:

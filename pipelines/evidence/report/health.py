@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,8 +64,8 @@ def health_section(study: Study, chosen: Mapping[str, str]) -> HealthSection:
 
 
 def _health(study: Study, run: str) -> Health | None:
-    record = json.loads((study.folder / "runs" / run / "run.json").read_text())
-    return read(record["health"]) if record.get("health") else None
+    record = study.run(run).record()
+    return read(record.health) if record.health else None
 
 
 def _cells(health: Health) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,8 +87,8 @@ def costs_by_device(entries: Sequence[RunEntry]) -> list[Cost]:
 
 
 def _entry(study: Study, run: pd.Series[Any], command: str) -> RunEntry:
-    record = json.loads((study.folder / "runs" / run["run"] / "run.json").read_text())
-    cost, machine, code = record["cost"], record["machine"], record["code"]
+    record = study.run(run["run"]).record()
+    cost, machine, code = record.cost, record.machine, record.code
     return RunEntry(
         name=run["run"],
         row=run["row"],
@@ -97,14 +96,14 @@ def _entry(study: Study, run: pd.Series[Any], command: str) -> RunEntry:
         command=command,
         ap=run["AP"],
         ap50=run["AP50"],
-        seconds=cost["training_seconds"],
-        images=cost["training_images"],
-        images_a_second=cost["images_a_second"],
-        memory_mib=cost["peak_memory_mib"],
-        parameters=cost["parameters"],
-        gflops=cost["flops_an_image"] / 1e9,
-        device=machine["device"],
-        device_type=machine["device_type"],
-        threads=machine["threads"],
-        code=f"{(code['commit'] or 'none')[:7]}{'+' if code['changed'] else ''}",
+        seconds=cost.training_seconds,
+        images=cost.training_images,
+        images_a_second=cost.images_a_second,
+        memory_mib=cost.peak_memory_mib,
+        parameters=cost.parameters,
+        gflops=cost.flops_an_image / 1e9,
+        device=machine.device,
+        device_type=machine.device_type,
+        threads=machine.threads,
+        code=f"{(code.commit or 'none')[:7]}{'+' if code.changed else ''}",
     )

@@ -8,6 +8,8 @@ import pytest
 
 from pipelines.evidence.costs import costs
 from pipelines.evidence.study import Study
+from pipelines.runs.spec import RunSpec
+from tests.pipelines.records import COST, MACHINE, record_of
 
 RUNS = {
     # seconds, images, images/s, MiB, threads, joules
@@ -20,9 +22,12 @@ RUNS = {
 def study_of(folder: Path, *, energy: bool) -> Study:
     for name, (seconds, images, rate, memory, threads, joules) in RUNS.items():
         (folder / "runs" / name).mkdir(parents=True)
-        cost = {"training_seconds": seconds, "training_images": images, "images_a_second": rate,
-                "peak_memory_mib": memory, **({"joules": joules} if energy else {})}  # fmt: skip
-        record = {"cost": cost, "machine": {"device": "chip", "threads": threads}}
+        cost = COST | {
+            "training_seconds": seconds, "training_images": images, "images_a_second": rate,
+            "peak_memory_mib": memory, **({"joules": joules} if energy else {}),
+        }  # fmt: skip
+        machine = MACHINE | {"device": "chip", "threads": threads}
+        record = record_of(RunSpec(), name, cost=cost, machine=machine)
         (folder / "runs" / name / "run.json").write_text(json.dumps(record))
     ledger = pd.DataFrame({"run": list(RUNS), "row": [name[:-3] for name in RUNS]})
     return Study("quick", {}, {}, ledger, folder)

@@ -15,6 +15,7 @@ from pipelines.evidence.findings import (
 from pipelines.evidence.papers import read_papers
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
+from tests.pipelines.records import record_of
 
 TABLES = read_papers()["scale_aware_ssd"].tables
 
@@ -45,10 +46,7 @@ def study(tmp_path):
     )
     validated = pd.DataFrame({"step": [20, 40], "validation_AP": [8.0, 10.0]})
     pd.concat([steps, validated]).to_csv(folder / "history.csv", index=False)
-    record = {
-        "data": {"splits": {"train": {"images": 80}}},
-        "specification": {"batch_size": 8},
-    }
+    record = record_of(RunSpec(batch_size=8), data={"splits": {"train": {"images": 80}}})
     (folder / "run.json").write_text(json.dumps(record))
     ledger = pd.DataFrame([{"run": "sampler-dns-s0", "row": "sampler-dns", "seed": 0}])
     return Study("quick", {}, {"sampler-dns-s0": RunSpec()}, ledger, tmp_path)

@@ -13,22 +13,20 @@ from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.hashing import file_sha256
 from tests.pipelines.random_cases import random_case
+from tests.pipelines.records import record_of
 
 
 def write_run(folder, spec, mark="", hash_=None):
     folder.mkdir(parents=True)
     for file in RECORD_FILES:
         (folder / file).write_text(mark)
-    record = {
-        "name": folder.name,
-        "specification": spec.to_dict(),
-        "specification_hash": hash_ or spec.hash,
-        "cost": {"images_a_second": 11.5},
-        "machine": {"device": "a processor"},
-        "code": {"code_hash": "abc"},
-        "agreement": "statistical",
-        "mark": mark,
-    }
+    record = record_of(
+        spec,
+        folder.name,
+        specification_hash=hash_ or spec.hash,
+        agreement="statistical",
+        mark=mark,
+    )
     seal(folder, record)
 
 
@@ -67,7 +65,7 @@ def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
     assert (row["AP"], row["AR10"]) == (figures["AP"], figures["AR10"])
     assert row["VOC07"] == voc_map(records, Definition.VOC07)
     assert row["AP_class 1"] == score_records(records).class_ap["class 1"]
-    assert (row["device"], row["agreement"]) == ("a processor", "statistical")
+    assert (row["device"], row["agreement"]) == ("A processor", "statistical")
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,9 @@ from pipelines.evidence.tables import write_tables
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.evidence.tiny_paper import tiny_paper
 from tests.pipelines.random_cases import random_case
+from tests.pipelines.records import record_of
 
 RUNS = {"plain-s0": 20.0, "better-s0": 30.0}
-RECORD = {
-    "machine": {"device": "A processor", "threads": 1},
-    "cost": {
-        "training_seconds": 60, "training_images": 10, "images_a_second": 1, "peak_memory_mib": 1,
-    },
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +30,7 @@ def study(tmp_path):
         run = folder / "runs" / name
         run.mkdir(parents=True)
         match_records(*random_case(number)).to_csv(run / "matches.csv.gz", index=False)
-        (run / "run.json").write_text(json.dumps(RECORD))
+        (run / "run.json").write_text(json.dumps(record_of(RunSpec(), name)))
         rows.append({
             "run": name, "row": name.removesuffix("-s0"), "seed": 0, "AP": ap, "AP50": ap,
             "detector": "scale-aware-ssd", "dataset": "scenes",

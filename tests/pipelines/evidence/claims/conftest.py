@@ -15,6 +15,7 @@ from pipelines.evidence.papers import read_papers
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.random_cases import random_case
+from tests.pipelines.records import record_of
 
 PAPERS = read_papers()
 
@@ -26,10 +27,7 @@ def is_a_run(folder, spec, seed, ap, step):
     curve = pd.DataFrame({"step": [step // 2, step, 400], "validation_AP": [0.0, ap, ap]})
     curve.to_csv(folder / "history.csv", index=False)
     counts = {"images": 80, "boxes": 30, "boxes_per_class": {"class 1": 10, "class 2": 20}}
-    record = {
-        "specification": {"batch_size": spec.batch_size},
-        "data": {"splits": {"train": counts}},
-    }
+    record = record_of(spec, folder.name, data={"splits": {"train": counts}})
     (folder / "run.json").write_text(json.dumps(record))
 
 

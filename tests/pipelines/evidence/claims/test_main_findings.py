@@ -25,10 +25,6 @@ SLIP = GAIN | {
     "verdict": "contradicted", "group": "arithmetic", "place": "Table 2", "claim": "141 pixels",
     "why": "the recursion gives 139", "source": "scale_aware_ssd/table2/x",
 }  # fmt: skip
-MACHINE = {"device": "A processor", "threads": 1}
-COST = {
-    "training_seconds": 1800, "training_images": 10, "images_a_second": 1, "peak_memory_mib": 1,
-}  # fmt: skip
 RUNS = {"original-attachment": ["original-attachment-s0", "original-attachment-s1"]}
 
 
@@ -70,8 +66,10 @@ def test_a_finding_of_no_claim_is_refused(claims):
 
 def test_the_summary_counts_what_the_claims_say(own_study, claims):
     for run in own_study.ledger["run"]:
-        record = own_study.folder / "runs" / run / "run.json"
-        record.write_text(json.dumps({"machine": MACHINE, "cost": COST}))
+        path = own_study.folder / "runs" / run / "run.json"
+        record = json.loads(path.read_text())
+        record["cost"]["training_seconds"] = 1800
+        path.write_text(json.dumps(record))
     papers = one_finding(AP50=GAIN["source"])
     text = write_summary(claims, own_study, papers, answer_findings(papers, claims, RUNS))
     assert "1. AP50 +33.6 [+29.1, +38.0]: reproduced." in text

@@ -21,6 +21,7 @@ from pipelines.evidence.figures.style import save, styled
 from pipelines.evidence.papers import read_papers
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.records import record_of
 
 PAPERS = read_papers()
 PAPER = PAPERS["scale_aware_ssd"]
@@ -169,7 +170,7 @@ def prepared(tmp_path):
 def write_run(folder, prepared, detections=()):
     folder.mkdir(parents=True)
     data = json.loads((prepared / "manifest.json").read_text())
-    (folder / "run.json").write_text(json.dumps({"data": data}))
+    (folder / "run.json").write_text(json.dumps(record_of(RunSpec(), folder.name, data=data)))
     (folder / "detections.json.gz").write_bytes(gzip.compress(json.dumps(detections).encode()))
     records = match_records(load_prepared(prepared, "test").coco.to_coco(), detections)
     records.to_csv(folder / "matches.csv.gz", index=False)

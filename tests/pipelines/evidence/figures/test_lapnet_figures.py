@@ -7,6 +7,9 @@ from matplotlib.colors import same_color
 
 from pipelines.evidence.figures import learned_weights, speed_accuracy
 from pipelines.evidence.study import Study
+from pipelines.runs.record import Record
+from pipelines.runs.spec import DetectorName, RunSpec
+from tests.pipelines.records import record_of
 
 # Figure 1
 
@@ -97,16 +100,19 @@ OF_ANCHORS = {
 }
 
 
-def record_of(weights, *boxes):
+def learned(weights, *boxes):
+    """The record of a LapNet with these weights and training boxes a class."""
     counts = dict(zip("abcd", boxes, strict=True))
-    return {
-        "name": "lapnet-s0",
-        "data": {"splits": {"train": {"boxes_per_class": counts}}},
-        "learned": {"anchors": ANCHORS, "weights": weights},
-    }
+    values = record_of(
+        RunSpec(detector=DetectorName.LAPNET),
+        "lapnet-s0",
+        data={"splits": {"train": {"boxes_per_class": counts}}},
+        learned={"anchors": ANCHORS, "weights": weights},
+    )
+    return Record.parse(values, "lapnet-s0")
 
 
-RECORD = record_of(OF_LOSSES | OF_ANCHORS, 5, 0, 9, 2)
+RECORD = learned(OF_LOSSES | OF_ANCHORS, 5, 0, 9, 2)
 
 
 def test_figure_6_shows_the_most_and_the_least_frequent_class_by_area():
@@ -131,10 +137,10 @@ def test_spearman_s_rho_stands_in_the_legend():
 
 
 def test_a_single_class_is_drawn_once():
-    record = record_of(OF_LOSSES | OF_ANCHORS, 0, 0, 9, 0)
+    record = learned(OF_LOSSES | OF_ANCHORS, 0, 0, 9, 0)
     assert [c.name for c in learned_weights.by_class(record)] == ["c"]
 
 
 def test_a_run_without_learned_anchor_weights_has_no_figure_6(capsys):
-    assert learned_weights.by_class(record_of(OF_LOSSES, 5, 0, 9, 2)) == []
+    assert learned_weights.by_class(learned(OF_LOSSES, 5, 0, 9, 2)) == []
     assert "lapnet-s0 has learned no anchor weights" in capsys.readouterr().err

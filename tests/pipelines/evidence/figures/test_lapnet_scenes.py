@@ -20,6 +20,7 @@ from pipelines.evidence.figures.close_up import View, shared_areas
 from pipelines.evidence.figures.style import GREEN, save, styled
 from pipelines.runs.spec import DetectorName, RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.records import record_of
 
 SIZE, STRIDE, SHAPES = 64, 8, 10
 
@@ -139,20 +140,13 @@ def test_without_two_that_overlap_figure_3_is_left_out(capsys):
 # Figure 5
 
 
-def record_of(spec):
-    """What `run.json` says of a run on these images."""
-    counts = dict.fromkeys(TRAIN.class_names, 1)
-    splits = {"train": {"boxes_per_class": counts}}
-    return {"specification": spec.to_dict(), "data": {"splits": splits}}
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A LapNet that predicts the anchors themselves."""
     folder = tmp_path_factory.mktemp("runs") / "lapnet-s0"
     folder.mkdir()
     spec = RunSpec(detector=DetectorName.LAPNET, input_size=SIZE)
-    (folder / "run.json").write_text(json.dumps(record_of(spec)))
+    (folder / "run.json").write_text(json.dumps(record_of(spec, classes=TRAIN.class_names)))
     detector = LapNet(LapNetConfig(2, SIZE), seed=0)
     look_at(detector, TRAIN)
     torch.nn.init.zeros_(detector.network.offsets[-1].get_parameter("weight"))
@@ -212,7 +206,7 @@ def test_without_weights_or_two_that_overlap_figure_5_is_left_out(run, tmp_path,
 
 def test_another_input_size_is_refused(run, tmp_path):
     spec = RunSpec(detector=DetectorName.LAPNET, input_size=2 * SIZE)
-    (tmp_path / "run.json").write_text(json.dumps(record_of(spec)))
+    (tmp_path / "run.json").write_text(json.dumps(record_of(spec, classes=TRAIN.class_names)))
     (tmp_path / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())
     with pytest.raises(UserError, match="needs lapnet at 64; train the run again"):
         ambiguous_anchors.find_scene(TEST, tmp_path)

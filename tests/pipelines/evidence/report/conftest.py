@@ -17,6 +17,7 @@ from pipelines.evidence.report.page import render
 from pipelines.evidence.study import Study
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.evidence.report.declared import PAPERS, PARAMETERS, SECONDS, TABLE7
+from tests.pipelines.records import MACHINE, record_of
 
 
 @pytest.fixture(scope="package")
@@ -56,12 +57,14 @@ def study(tmp_path_factory, data):
             "parameters": 10**6, "flops_an_image": 2 * 10**9, "training_seconds": seconds,
             "training_images": 480, "images_a_second": 12.5, "peak_memory_mib": 900.0,
         }  # fmt: skip
-        record = {
-            "data": manifest,
-            "cost": cost,
-            "machine": {"device": f"chip {number // 2}", "device_type": "cpu", "threads": 1},
-            "code": {"commit": "0123456789abcdef", "changed": number == 0},
-        }
+        record = record_of(
+            RunSpec(seed=int(seed)),
+            name,
+            data=manifest,
+            cost=cost,
+            machine=MACHINE | {"device": f"chip {number // 2}"},
+            code={"commit": "0123456789abcdef", "changed": number == 0, "code_hash": "abc"},
+        )
         (folder / "run.json").write_text(json.dumps(record))
         (folder / "detections.json.gz").write_bytes(gzip.compress(json.dumps(found).encode()))
         matches.to_csv(folder / "matches.csv.gz", index=False)
