@@ -1,20 +1,30 @@
-"""What README says of results is what results/ says, and what it links to is there."""
+"""What README and docs/ say of results is what results/ says, and what they link to is there."""
 
 import re
 
 import pandas as pd
 import pytest
 
+from pipelines.evidence.claims.main_findings import answer_findings, findings_table
+from pipelines.evidence.papers import read_papers
+from pipelines.evidence.study import Study
 from pipelines.system.paths import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+TEXTS = {path.relative_to(REPOSITORY).as_posix(): path.read_text("utf-8") for path in PAGES}
 TABLES = sorted((REPOSITORY / "results").glob("*/tables/*.csv"))
+LONGEST = 150
+"""Lines of the README."""
 
 
 def quoted_tables():
     """Tables of results, each with the one that the lines above it link to."""
-    link = r"^\[[^\]]+\]\((results/[\w-]+/tables/[\w-]+)\.md\), (?:(?!\n\n)[^|])*:\n\n"
-    return re.findall(link + r"((?:\|.*\|\n)+)", README, re.MULTILINE)
+    link = r"^\[[^\]]+\]\((?:\.\./)?(results/[\w-]+/tables/[\w-]+)\.md\), (?:(?!\n\n)[^|])*:\n\n"
+    return [
+        (name, table)
+        for text in TEXTS.values()
+        for name, table in re.findall(link + r"((?:\|.*\|\n)+)", text, re.MULTILINE)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -33,25 +43,49 @@ def test_tables_are_quoted():
     assert len(quoted_tables()) >= 4
 
 
-def test_every_interval_stands_in_a_table_or_a_claim():
-    number = r"[-+]?\d+\.\d+"
-    said = set(re.findall(rf"{number} \[{number}, {number}\]", README))
+def test_the_main_findings_are_those_of_the_claims():
+    study = Study.open("reference")
+    claims = pd.read_csv(study.folder / "claims.csv", dtype=str, keep_default_na=False)
+    findings = answer_findings(read_papers(), claims, study.runs_by_row)
+    assert findings_table(findings, "results/reference/") in TEXTS["README.md"]
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS["README.md"].splitlines()) <= LONGEST
+
+
+def known_figures():
+    """Everything that tables and claims say."""
     known = "\n".join(path.read_text(encoding="utf-8") for path in TABLES)
-    path = REPOSITORY / "results" / "reference" / "claims.csv"
-    claims = pd.read_csv(path, dtype=str, keep_default_na=False)
-    known += "\n".join(claims["ours"] + " " + claims["interval"])
+    for path in sorted((REPOSITORY / "results").glob("*/claims.csv")):
+        claims = pd.read_csv(path, dtype=str, keep_default_na=False)
+        known += "\n".join(claims["ours"] + " " + claims["interval"])
+    return known
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"[-+]?\d+\.\d+ \[[-+]?\d+\.\d+, [-+]?\d+\.\d+\]", r"\d+\.\d ± \d+\.\d"],
+    ids=["intervals", "means over seeds"],
+)
+def test_every_figure_with_its_spread_stands_in_a_table_or_a_claim(pattern):
+    known = known_figures()
+    said = {figure for text in TEXTS.values() for figure in re.findall(pattern, text)}
     assert said
-    assert [interval for interval in sorted(said) if interval not in known] == []
+    assert [figure for figure in sorted(said) if figure not in known] == []
 
 
-def test_every_mean_over_seeds_stands_in_a_table():
-    said = set(re.findall(r"\d+\.\d ± \d+\.\d", README))
-    known = "\n".join(path.read_text(encoding="utf-8") for path in TABLES)
-    assert said
-    assert [mean for mean in sorted(said) if mean not in known] == []
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_leads_to_a_file(page):
+    folder = (REPOSITORY / page).parent
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", TEXTS[page])
+    assert [name for name in linked if not (folder / name).exists()] == []
 
 
-def test_every_link_leads_to_a_file():
-    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", README)
-    assert linked
-    assert [name for name in linked if not (REPOSITORY / name).exists()] == []
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_command_is_there(page):
+    named = set(re.findall(r"python -m pipelines\.(\w+)", TEXTS[page]))
+    assert [n for n in named if not (REPOSITORY / "pipelines" / f"{n}.py").exists()] == []
+    targets = set(re.findall(r"`?make ([a-z-]+)", TEXTS[page]))
+    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
+    assert [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []
