@@ -6,24 +6,12 @@ Every sampler keeps all positives and answers with a mask over the negatives it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
+from method.choices import Sampler
 from method.processes import shared_count
-
-
-class Sampler(StrEnum):
-    """The rows of the scale-aware SSD's Table 7."""
-
-    BASIC = "basic"
-    """The three times as many negatives as positives with the highest loss."""
-    ONE_TO_ONE = "1:1"
-    """As many negatives as positives, those with the highest loss."""
-    DNS = "dns"
-    """Dynamic negative sampling: every negative that is classified as an object."""
-
 
 _RATIOS = {Sampler.BASIC: 3, Sampler.ONE_TO_ONE: 1}
 

@@ -38,6 +38,10 @@ def main() -> None:
     if arguments.keep and arguments.keep.exists() and not arguments.keep.is_dir():
         raise UserError(f"--keep: {arguments.keep} is not a folder")
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evidence.audit.audit import Choice, audit_study
 
     choice = Choice(arguments.names or (), arguments.runs, arguments.seed)

@@ -25,6 +25,10 @@ def main() -> None:
     if arguments.seeds is not None and arguments.seeds < 3:
         raise UserError(f"--seeds must be 3 or more to know a spread, not {arguments.seeds}")
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     if arguments.seeds:
         from pipelines.cluster.seeds import print_ranges
 

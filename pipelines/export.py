@@ -50,6 +50,10 @@ def main() -> None:
     if arguments.out and arguments.out.suffix != ".onnx":
         raise UserError(f"--out {arguments.out}: give a file that ends in .onnx")
 
+    from pipelines.runs.folder import require_run
+
+    require_run(arguments.run)
+
     from pipelines.deploy.export.export import Options, export_run
 
     options = Options(

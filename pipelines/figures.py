@@ -26,6 +26,10 @@ def main() -> None:
     parser.add_argument("profile", help="a profile of params.yaml, such as quick")
     arguments = parser.parse_args()
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evidence.figures.draw import make_figures
 
     for path in make_figures(arguments.profile):

@@ -49,6 +49,10 @@ def main() -> None:
     arguments = parser.parse_args()
     refuse_misfits(arguments)
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.cluster.launch import launch, preview, where_to_train
 
     where = where_to_train(arguments)

@@ -16,6 +16,10 @@ def main() -> None:
     parser.add_argument("profile", help="a profile of params.yaml")
     arguments = parser.parse_args()
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evidence.ledger import make_ledger
 
     make_ledger(arguments.profile)

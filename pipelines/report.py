@@ -22,6 +22,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evidence.report.write import make_report
 
     make_report(arguments.profile, photographs=arguments.photographs)

@@ -22,6 +22,10 @@ def main() -> None:
     if arguments.rounds < 1:
         raise UserError(f"--rounds must be 1 or more, not {arguments.rounds}")
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evaluation.speed import time_study
 
     time_study(arguments.profile, arguments.rounds)

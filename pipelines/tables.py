@@ -15,6 +15,10 @@ def main() -> None:
     parser.add_argument("profile", help="a profile of params.yaml")
     arguments = parser.parse_args()
 
+    from pipelines.runs.parameters import require_profile
+
+    require_profile(arguments.profile)
+
     from pipelines.evidence.tables import make_tables
 
     make_tables(arguments.profile)

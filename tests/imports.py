@@ -14,6 +14,12 @@ def modules():
     return {_name(path): path for path in paths}
 
 
+def commands():
+    """Modules that are commands."""
+    return [name for name, path in modules().items() if path.parent == ROOT / "pipelines"
+            and path.stem != "__init__"]  # fmt: skip
+
+
 def _name(path):
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

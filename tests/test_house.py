@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.imports import ROOT, imported, modules, reached
+from tests.imports import commands, imported, modules, reached
 
 ORDER = (
     {"system"},
@@ -17,7 +17,7 @@ ORDER = (
 """Folders of pipelines/, from the bottom; each imports only from those before its own set."""
 LAYER = {folder: layer for layer, folders in enumerate(ORDER) for folder in folders}
 PIPELINES = [name for name in modules() if name.startswith("pipelines.")]
-COMMANDS = [name for name in PIPELINES if modules()[name].parent == ROOT / "pipelines"]
+COMMANDS = commands()
 LONGEST_FILE, LONGEST_COMMAND, LONGEST_FUNCTION = 300, 80, 60
 
 

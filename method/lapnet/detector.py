@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,28 +15,18 @@ from method.anchors import cell_centres
 from method.boxes import BoxCoding, decode, paired_iou
 from method.detection import Detections, Selection, suppress
 from method.detector import Activations, Positives, StepLosses, Tensors, TrainableDetector
+from method.lapnet.choices import Backbone, Balance, ClassificationLoss, Overlap
 from method.lapnet.clustering import cluster_sides
 from method.lapnet.losses import (
     THRESHOLD,
-    Balance,
-    ClassificationLoss,
     GridSums,
     Weights,
     classification_loss,
     localisation_loss,
     positive_labels,
 )
-from method.lapnet.network import STRIDE, Backbone, LapNetwork
+from method.lapnet.network import STRIDE, LapNetwork
 from method.lapnet.overlap import clusters, grid_overlap, normalised_overlap
-
-
-class Overlap(StrEnum):
-    """What decides which anchors an object has."""
-
-    ABSOLUTE = "absolute"
-    """IoU."""
-    PONO = "pono"
-    """IoU over the highest of the object's anchors (eq. 1)."""
 
 
 @dataclass(frozen=True)

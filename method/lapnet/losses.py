@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import sigmoid_focal_loss
 
+from method.lapnet.choices import Balance, ClassificationLoss
 from method.processes import shared_count
 
 THRESHOLD = 0.5
 """Overlap above which an anchor takes part in the localisation, and is positive."""
-
-
-class Balance(StrEnum):
-    """The weights of the two losses (Table 2b)."""
-
-    ONE = "one"
-    """All 1: the classification loss is the plain mean over all anchors."""
-    RATIO = "ratio"
-    """R = N / N⁺ for the classification, as in RetinaNet."""
-    LEARNED_LOSSES = "learned-losses"
-    """One learned weight for each loss."""
-    LEARNED = "learned"
-    """One for each loss and one for each loss of each anchor of each class."""
-
-
-class ClassificationLoss(StrEnum):
-    """What is summed over the anchors."""
-
-    CROSS_ENTROPY = "cross-entropy"
-    FOCAL = "focal"
-    """With its default parameters, α 0.25 and γ 2."""
 
 
 @dataclass(frozen=True)

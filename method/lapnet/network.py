@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork
 
+from method.lapnet.choices import Backbone
 from method.mobilenet import encoder_blocks, load_torchvision, out_channels
 
 STRIDE = 8
@@ -22,17 +22,6 @@ DEPTH = 4
 """3×3 convolutions of a level, and of a head before its last."""
 PRIOR = 0.01
 """First score of every anchor (RetinaNet, §4.1); the paper does not name its own."""
-
-
-class Backbone(StrEnum):
-    """The encoder, and with it the decoder."""
-
-    MOBILENET_V2 = "mobilenet-v2"
-    """Light, for small machines: a feature pyramid of 48 channels."""
-    DARKNET53 = "darknet53"
-    """With YOLOv3's decoder (§4)."""
-    INCEPTION_RESNET_V2 = "inception-resnet-v2"
-    """With a feature pyramid network (§4)."""
 
 
 class LapNetwork(nn.Module):

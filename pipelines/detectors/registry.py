@@ -18,11 +18,13 @@ from torch import Tensor
 from baselines import torchvision
 from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
 from method.boxes import BoxCoding
+from method.choices import Law
 from method.detection import Selection
 from method.detector import Detector, TrainableDetector
-from method.first_weights import Law, draw_weights
+from method.first_weights import draw_weights
+from method.lapnet.choices import Backbone
 from method.lapnet.detector import LapNet, LapNetConfig
-from method.lapnet.network import Backbone, MobileNetEncoder
+from method.lapnet.network import MobileNetEncoder
 from method.matching import Matching
 from method.mobilenet import load_folded, load_torchvision
 from method.samplers import Sampling

@@ -14,7 +14,7 @@ from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.records import Category
 from pipelines.detectors.registry import build_detector
-from pipelines.runs.folder import WEIGHTS, RunFolder
+from pipelines.runs.folder import WEIGHTS, require_run
 from pipelines.runs.record import Record
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
@@ -38,13 +38,7 @@ def open_run(folder: Path) -> TrainedRun:
     Raises:
         UserError: the folder is no run folder, or its weights do not fit its specification.
     """
-    try:
-        record = RunFolder(folder).record()
-    except UserError as error:
-        raise UserError(
-            f"{error}; give the folder of a trained run, such as "
-            "results/quick/trained/sampler-basic-s0"
-        ) from None
+    record = require_run(folder)
     spec = record.spec
     categories = _categories(record)
     blank = torch.zeros((1, 3, spec.input_size, spec.input_size), dtype=torch.uint8)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from method.detector import Detector
-from method.lapnet.network import Backbone
+from method.lapnet.choices import Backbone
 from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
 from pipelines.data.images import resize_image

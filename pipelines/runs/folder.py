@@ -154,6 +154,21 @@ class RunFolder:
             raise
 
 
+def require_run(folder: Path) -> Record:
+    """The record of a finished run, which a user has named.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        return RunFolder(folder).record()
+    except UserError as error:
+        raise UserError(
+            f"{error}; give the folder of a trained run, such as "
+            "results/quick/trained/sampler-basic-s0"
+        ) from None
+
+
 def write_gzip(path: Path, text: str) -> None:
     """Compress without a date or a name, so that equal text gives equal bytes."""
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

@@ -95,6 +95,15 @@ def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, A
     return with_fold(_profile(parameters, profile)["settings"])
 
 
+def require_profile(name: str) -> None:
+    """Refuse a name that is no profile of params.yaml, before anything heavy is loaded.
+
+    Raises:
+        UserError: there is no such profile, or params.yaml is wrong.
+    """
+    _profile(read_parameters(), name)
+
+
 def _profile(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
     profiles: dict[str, dict[str, Any]] = parameters.get("profiles") or {}
     if name not in profiles:

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_args, get_origin, get_type_hints
 
-from method.first_weights import HeadInit
-from method.lapnet.detector import Overlap
-from method.lapnet.losses import Balance, ClassificationLoss
-from method.lapnet.network import Backbone
-from method.samplers import Sampler
+from method.choices import HeadInit, Sampler
+from method.lapnet.choices import Backbone, Balance, ClassificationLoss, Overlap
 from pipelines.data.dataset_spec import Fold
 from pipelines.system.errors import UserError
 

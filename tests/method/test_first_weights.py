@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from method.first_weights import HeadInit, Law, draw_weights
+from method.choices import HeadInit, Law
+from method.first_weights import draw_weights
 from method.ssd import ORIGINAL_ATTACHMENT, SSD, SSDConfig
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torchvision.models.detection import ssd as torchvision_ssd
 from torchvision.models.detection._utils import BoxCoder
 
+from method.choices import Sampler
 from method.losses import classification_loss
-from method.samplers import Sampler, Sampling, hardest_negatives, sample_negatives
+from method.samplers import Sampling, hardest_negatives, sample_negatives
 
 RATIOS = {Sampler.BASIC: 3, Sampler.ONE_TO_ONE: 1}
 DNS = Sampling(Sampler.DNS)

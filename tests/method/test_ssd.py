@@ -7,10 +7,11 @@ import torch
 from torchvision.ops import box_convert, box_iou
 
 from method.boxes import BoxCoding, decode
+from method.choices import Law, Sampler
 from method.detection import Selection
-from method.first_weights import Law, draw_weights
+from method.first_weights import draw_weights
 from method.matching import Matching
-from method.samplers import Sampler, Sampling
+from method.samplers import Sampling
 from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
 
 RED, BLUE = (230, 40, 40), (40, 40, 230)

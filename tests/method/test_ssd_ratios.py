@@ -6,7 +6,8 @@ import pytest
 import torch
 from torchvision.ops import box_convert, box_iou
 
-from method.first_weights import Law, draw_weights
+from method.choices import Law
+from method.first_weights import draw_weights
 from method.ssd import SSD, SSDConfig
 
 RATIOS = (0.5, 1.0, 2.0)

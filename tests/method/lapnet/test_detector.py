@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from method.lapnet.choices import Backbone, Balance, Overlap
 from method.lapnet.clustering import cluster_sides
-from method.lapnet.detector import LapNet, LapNetConfig, Overlap
-from method.lapnet.losses import Balance
-from method.lapnet.network import Backbone
+from method.lapnet.detector import LapNet, LapNetConfig
 
 SIZE = 64
 BOXES = torch.tensor([[8.0, 8, 24, 24], [24, 8, 40, 24], [30, 30, 62, 62]])

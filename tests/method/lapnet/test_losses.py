@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from method.boxes import BoxCoding, decode, paired_iou
+from method.lapnet.choices import Balance, ClassificationLoss
 from method.lapnet.losses import (
-    Balance,
-    ClassificationLoss,
     GridSums,
     Weights,
     classification_loss,

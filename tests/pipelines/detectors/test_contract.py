@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from method.detector import TrainableDetector
-from method.lapnet.losses import Balance
+from method.lapnet.choices import Balance
 from pipelines.data.prepared import PreparedSplit, load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset

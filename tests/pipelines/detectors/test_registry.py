@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 from method.boxes import BoxCoding
-from method.first_weights import HeadInit, Law
-from method.lapnet.detector import LapNet, LapNetConfig, Overlap
-from method.lapnet.losses import Balance, ClassificationLoss
-from method.samplers import Sampler
+from method.choices import HeadInit, Law, Sampler
+from method.lapnet.choices import Balance, ClassificationLoss, Overlap
+from method.lapnet.detector import LapNet, LapNetConfig
 from method.ssd import SSD
 from pipelines.detectors.registry import agreement, build_detector, ssd_config, weights_fingerprint
 from pipelines.runs.spec import DetectorName, Released, RunSpec, Switch

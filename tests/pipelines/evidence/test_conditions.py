@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from method.first_weights import HeadInit
-from method.lapnet.network import Backbone
+from method.choices import HeadInit
+from method.lapnet.choices import Backbone
 from pipelines.evidence.papers import read_papers
 from pipelines.runs.spec import Augment, DetectorName, Optimiser, Precision, RunSpec, Schedule
 

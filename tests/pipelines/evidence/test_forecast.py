@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from method.lapnet.network import Backbone
+from method.lapnet.choices import Backbone
 from pipelines.evidence.forecast import SPEEDUP, forecast, seconds_here
 from pipelines.evidence.study import Study
 from pipelines.runs.parameters import read_parameters

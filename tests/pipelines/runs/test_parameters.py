@@ -4,8 +4,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml, modify_yaml
 
-from method.first_weights import HeadInit
-from method.samplers import Sampler
+from method.choices import HeadInit, Sampler
 from pipelines.runs.parameters import (
     profile_settings,
     read_parameters,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from method.lapnet.choices import ClassificationLoss
 from method.lapnet.detector import LapNet, LapNetConfig
-from method.lapnet.losses import ClassificationLoss
 from pipelines.training.benchmark import peak_memory
 
 CPU = torch.device("cpu")

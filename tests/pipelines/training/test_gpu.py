@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from method.choices import Sampler
 from method.detector import TrainableDetector, to_device
-from method.lapnet.losses import Balance, ClassificationLoss
-from method.samplers import Sampler
+from method.lapnet.choices import Balance, ClassificationLoss
 from pipelines.detectors.registry import build_detector
 from pipelines.evaluation.run import run as train
 from pipelines.runs.spec import Augment, DetectorName, Precision, Released, RunSpec

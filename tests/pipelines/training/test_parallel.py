@@ -12,9 +12,10 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
+from method.choices import Sampler
+from method.lapnet.choices import Balance
 from method.lapnet.detector import LapNet, LapNetConfig
-from method.lapnet.losses import Balance
-from method.samplers import Sampler, Sampling
+from method.samplers import Sampling
 from method.ssd import SSD, SSDConfig
 from pipelines.evaluation import run as train
 from pipelines.runs.spec import Augment, DetectorName, Optimiser, Precision, Released, RunSpec

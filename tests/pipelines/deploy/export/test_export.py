@@ -269,6 +269,7 @@ def command_line(exported, monkeypatch, tmp_path):
     folder = tmp_path / "a-run"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "run.json").write_text(json.dumps(record_of(SPECS["custom"])))
     run = TrainedRun("a-run", SPECS["custom"], detector, CATEGORIES)
     monkeypatch.setattr(exporting, "open_run", lambda path: run)
     monkeypatch.setattr(exporting, "export_graph", lambda detector, opset: model)

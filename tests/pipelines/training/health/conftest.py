@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from method.first_weights import HeadInit
+from method.choices import HeadInit
 from method.ssd import SSD
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from method.first_weights import HeadInit
+from method.choices import HeadInit
 from pipelines.data.records import CocoSplit
 from pipelines.training.health.rules import complaints
 from tests.pipelines.training.health.conftest import SOUND, trained_health
