@@ -27,10 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", nargs="?", default="quick", help="of params.yaml (%(default)s)")
     parser.add_argument(
-        "-j",
-        "--jobs",
-        type=int,
-        help="runs at once, which share cores and GPUs (one a GPU; without, as many as have room)",
+        "-j", "--jobs", type=int, help="runs at once, which share cores and GPUs (all that fit)"
     )
     parser.add_argument(
         "--on", choices=["local", "ray", "slurm"], default="local", help="who trains"
