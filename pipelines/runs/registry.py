@@ -75,6 +75,7 @@ class Entry:
     precisions: tuple[Precision, ...] = tuple(Precision)
     """In which it is trained and timed."""
     schedules: tuple[Schedule, ...] = tuple(Schedule)
+    """By which its learning rate can fall."""
     size_step: int = 64
     """What divides the side of its input, pixels."""
     attach: tuple[int, int] = CUSTOM_ATTACHMENT
