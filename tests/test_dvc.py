@@ -6,11 +6,21 @@ import re
 import pytest
 import yaml
 
+from pipelines.runs.registry import ENTRIES
 from pipelines.runs.spec import RunSpec
 from tests.imports import ROOT, modules, reached
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 FIELDS = {field.name for field in dataclasses.fields(RunSpec)}
+BUILDERS = {entry.builder.partition(":")[0] for entry in ENTRIES.values()}
+
+
+def needed(command):
+    """Modules that a command imports, or that build its detectors."""
+    names = {command, *reached(command)}
+    if "pipelines.detectors.build" in names:
+        names |= BUILDERS.union(*map(reached, BUILDERS))
+    return names
 
 
 def test_every_field_can_be_set_at_the_top():
@@ -27,11 +37,10 @@ def test_a_stage_depends_on_all_code_that_it_runs(stage):
     if STAGES[stage].get("always_changed"):
         return
     (command,) = re.findall(r"python -m (pipelines\.\w+)", STAGES[stage]["cmd"])
-    needed = [modules()[name].relative_to(ROOT) for name in {command, *reached(command)}]
     declared = STAGES[stage]["deps"]
     missing = [
         path.as_posix()
-        for path in needed
+        for path in (modules()[name].relative_to(ROOT) for name in needed(command))
         if path.name != "__init__.py"
         and not {path.as_posix(), *map(str, path.parents)} & set(declared)
     ]

@@ -1,1 +1,1 @@
-"""The detectors: one entry each, their first weights, and trained ones opened again."""
+"""The detectors: how each is built, their first weights, and trained ones opened again."""

@@ -13,7 +13,7 @@ from method.detector import Detector
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.records import Category
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.folder import WEIGHTS, require_run
 from pipelines.runs.record import Record
 from pipelines.runs.spec import RunSpec

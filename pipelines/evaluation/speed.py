@@ -26,12 +26,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from method.detector import Detector
-from method.lapnet.choices import Backbone
 from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
 from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.detectors.registry import FP32_ONLY, SSDS, build_detector, network_cost
+from pipelines.detectors.build import build_detector, network_cost
 from pipelines.detectors.trained import load_weights
 from pipelines.evaluation.timing import (
     DIGITS,
@@ -44,20 +43,14 @@ from pipelines.evaluation.timing import (
 )
 from pipelines.runs.folder import is_run_of
 from pipelines.runs.parameters import profile_settings, read_parameters, study
-from pipelines.runs.spec import DetectorName, Precision, RunSpec
+from pipelines.runs.registry import ENTRIES, Family
+from pipelines.runs.spec import Precision, RunSpec
 from pipelines.system.files import write_whole
 from pipelines.system.machine import choose_device, code_state, describe_machine
 from pipelines.system.paths import RESULTS
 from pipelines.training.step import autocast, choose_arithmetic, to_batch
 from pipelines.training.tensorflow import tensorflow_errors
 
-HEAVY_LAPNETS = {
-    f"{DetectorName.LAPNET}-{backbone}": backbone
-    for backbone in (Backbone.DARKNET53, Backbone.INCEPTION_RESNET_V2)
-}
-"""LapNet on the backbones of its paper, timed untrained and whole beside the trained one."""
-TWO_STAGE = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
-"""Detectors that decode and suppress in their midst: no time without that."""
 WARM_UP = 2
 """Rounds that do not count."""
 IMAGES = 8
@@ -83,7 +76,7 @@ class Contender:
     def weights(self) -> str:
         if self.run:
             return self.run.name
-        limited = self.spec.detector in SSDS
+        limited = self.spec.entry.family is Family.SSD
         return f"untrained, {CANDIDATES:.1%} candidates" if limited else "untrained"
 
 
@@ -92,7 +85,7 @@ def choose_contenders(
 ) -> dict[str, Contender]:
     """Trained runs of the study, on the data and at the input size of `settings`.
 
-    The two SSDs are runs that differ in the detector alone, or else both untrained: suppression
+    The SSDs are runs that differ in the detector alone, or else all untrained: suppression
     takes longer the more candidates there are. Of the rivals those that the study has, untrained
     where the run is missing; with LapNet, it comes on its paper's backbones too.
     """
@@ -103,22 +96,35 @@ def choose_contenders(
         if (spec.dataset, spec.input_size) != data or not is_run_of(trained / name, spec):
             continue
         contender = Contender(spec, trained / name)
-        if spec.detector not in SSDS:
+        if spec.entry.family is not Family.SSD:
             rivals.setdefault(spec.detector, contender)
         elif spec.width == settings.width:
             alike.setdefault(replace(spec, detector=ORIGINAL), {})[spec.detector] = contender
-    size = settings.input_size
-    plain = RunSpec(dataset=settings.dataset, input_size=size, precision=Precision.FP32)
-    untrained: dict[str, Contender] = {
-        name: Contender(replace(settings if name in SSDS else plain, detector=name))
-        for name in sorted(SSDS | {spec.detector for spec in specs.values()})
+    ssds = {name for name, entry in ENTRIES.items() if entry.family is Family.SSD}
+    untrained: dict[str, Contender] = {}
+    for name in sorted(ssds | {spec.detector for spec in specs.values()}):
+        untrained |= _untrained(name, settings)
+    together = next((group for group in alike.values() if group.keys() == ssds), {})
+    return {**untrained, **rivals, **together}
+
+
+def _untrained(name: str, settings: RunSpec) -> dict[str, Contender]:
+    """A detector with random weights, and beside it on its paper's backbones."""
+    entry = ENTRIES[name]
+    if entry.family is Family.SSD:
+        return {name: Contender(replace(settings, detector=name))}
+    spec = RunSpec(
+        dataset=settings.dataset,
+        input_size=settings.input_size,
+        detector=name,
+        precision=entry.precisions[0],
+        schedule=entry.schedules[0],
+    )
+    heavy = {
+        f"{name}-{backbone}": Contender(replace(spec, backbone=backbone))
+        for backbone in entry.heavy_backbones
     }
-    if DetectorName.LAPNET in untrained:
-        lapnet = replace(plain, detector=DetectorName.LAPNET)
-        for name, backbone in HEAVY_LAPNETS.items():
-            untrained[name] = Contender(replace(lapnet, backbone=backbone))
-    pair = next((group for group in alike.values() if group.keys() == SSDS), {})
-    return {**untrained, **rivals, **pair}
+    return {name: Contender(spec), **heavy}
 
 
 @tensorflow_errors()
@@ -137,9 +143,9 @@ def measure(
         for name, contender in contenders.items()
     }
     works = {
-        (work := Work(*combination)): partial(_infer, detectors[work.detector], work, device)
-        for combination in itertools.product(detectors, Precision, (True, False))
-        if _can(Work(*combination), device)
+        work: partial(_infer, detectors[work.detector], work, device)
+        for work in itertools.starmap(Work, itertools.product(detectors, Precision, (True, False)))
+        if _can(work, contenders[work.detector].spec, device)
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
@@ -153,11 +159,13 @@ def measure(
     return timings, table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
 
 
-def _can(work: Work, device: torch.device) -> bool:
+def _can(work: Work, spec: RunSpec, device: torch.device) -> bool:
+    """Whether the detector of `spec` can do that there, and is timed at it."""
     if device.type == "cpu" and work.precision not in _precisions_of_cpu():
         return False
-    whole = work.postprocessing or work.detector not in {*TWO_STAGE, *HEAVY_LAPNETS}
-    return whole and (work.precision is Precision.FP32 or work.detector not in FP32_ONLY)
+    on_heavy_backbone = work.detector != spec.detector
+    whole = work.postprocessing or not (spec.entry.two_stage or on_heavy_backbone)
+    return whole and work.precision in spec.entry.precisions
 
 
 def _precisions_of_cpu() -> tuple[Precision, ...]:

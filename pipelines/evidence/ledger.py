@@ -13,11 +13,10 @@ from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_map
 from pipelines.runs.folder import RECORD, RunFolder, is_run_of
 from pipelines.runs.parameters import read_parameters, split_name, study
-from pipelines.runs.spec import Optimiser, RunSpec
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 from pipelines.system.hashing import file_sha256
 from pipelines.system.paths import RESULTS
-from pipelines.training.parallel import ALONE
 
 
 def ledger_row(folder: Path) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def ledger_row(folder: Path) -> dict[str, Any]:
         "run": record.name,
         "row": split_name(record.name)[0],
         **{name: _flat(value) for name, value in record.values["specification"].items()},
-        "optimiser": Optimiser.SGD if spec.detector in ALONE else spec.optimiser,
+        "optimiser": spec.entry.optimiser or spec.optimiser,
         **score.figures,
         **{definition.value: voc_map(matches, definition) for definition in Definition},
         **{f"AP_{name}": value for name, value in score.class_ap.items()},

@@ -17,7 +17,7 @@ import pandas as pd
 from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD
 from pipelines.data.dataset_spec import Fold
-from pipelines.detectors.registry import ssd_config
+from pipelines.detectors.ssd import ssd_config
 from pipelines.evaluation.bootstrap import (
     METRICS,
     RunSamples,
@@ -260,7 +260,7 @@ def no_fair_pair(study: Study, row: str, reference: str) -> str:
     if tested[0] != tested[1]:
         unequal.append(f"photographs tested ({tested[0]} against {tested[1]})")
     random = [spec.init == "none" for spec in (one, other)]
-    if one.detector is not other.detector and random[0] != random[1]:
+    if one.detector != other.detector and random[0] != random[1]:
         start = ["random" if r else "trained" for r in random]
         unequal.append(f"first weights ({start[0]} against {start[1]})")
     return f"{UNFAIR} here: unequal {' and '.join(unequal)}" if unequal else ""

@@ -16,11 +16,12 @@ from method.scale import equal_square_side, relative_sizes
 from pipelines.data.dataset_spec import Fold
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
-from pipelines.detectors.registry import SSDS, ssd_config
+from pipelines.detectors.ssd import ssd_config
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.own_data.proposal import Proposal, candidate_table, joined
 from pipelines.own_data.proposal_picture import draw
 from pipelines.runs.parameters import profile_settings, workbench_spec
+from pipelines.runs.registry import Family
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
@@ -76,7 +77,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     own = {key: parameters[key] for key in ADAPTED if parameters.get(key) is not None}
     parameters, of_profile = _without_auto(parameters)
     spec = workbench_spec(parameters)
-    if spec.detector not in SSDS:
+    if spec.entry.family is not Family.SSD:
         of_profile = []
     wanted = [key for key in ADAPTED if own.get(key, AUTO if key in of_profile else None) == AUTO]
     if not wanted:

@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipelines.data.folds import FOLDS
-from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.runs.registry import ENTRIES
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.paths import PARAMETERS, RESULTS
 
@@ -68,9 +69,9 @@ def _check_profile(profile: Any, where: str) -> None:
 
 def _check_detectors(value: Any, where: str) -> None:
     for name, changes in _mapping(value, f"{where}: detectors").items():
-        if name not in list(DetectorName):
+        if name not in ENTRIES:
             raise UserError(
-                f"{where}: detectors: there is no {name!r}; there are {', '.join(DetectorName)}"
+                f"{where}: detectors: there is no {name!r}; there are {', '.join(ENTRIES)}"
             )
         _mapping(changes or {}, f"{where}: detectors: {name}")
 

@@ -14,112 +14,20 @@ from typing import Any, get_args, get_origin, get_type_hints
 from method.choices import HeadInit, Sampler
 from method.lapnet.choices import Backbone, Balance, ClassificationLoss, Overlap
 from pipelines.data.dataset_spec import Fold
+from pipelines.runs.choices import Augment, Optimiser, Precision, Released, Schedule, Switch
+from pipelines.runs.registry import ENTRIES, DetectorName, Entry, Family, Trainer
 from pipelines.system.errors import UserError
 
-
-class DetectorName(StrEnum):
-    """Every detector a run can train."""
-
-    SCALE_AWARE_SSD = "scale-aware-ssd"
-    """Heads on blocks 5 and 8 of MobileNet v2."""
-    SSD_MOBILENET_V2 = "ssd-mobilenet-v2"
-    """The same SSD with the original heads, on block 14 and the last."""
-    LAPNET = "lapnet"
-    """LapNet, on the backbone that the specification names."""
-    SSDLITE = "ssdlite-mobilenet-v3"
-    """torchvision's SSDLite on MobileNet v3 large."""
-    RETINANET_TORCHVISION = "retinanet-r50-torchvision"
-    """torchvision's RetinaNet on ResNet-50 with a feature pyramid."""
-    SSD_MOBILENET_V2_TF = "ssd-mobilenet-v2-tf"
-    """The TF Object Detection API's SSD on MobileNet v2."""
-    FASTER_RCNN_R50 = "faster-rcnn-r50"
-    """Detectron2's Faster R-CNN on ResNet-50 with a feature pyramid."""
-    FASTER_RCNN_R101 = "faster-rcnn-r101"
-    """The same on ResNet-101."""
-    RETINANET_R50 = "retinanet-r50"
-    """Detectron2's RetinaNet on ResNet-50 with a feature pyramid."""
+__all__ = [
+    "Augment", "DetectorName", "Optimiser", "Precision", "Released", "RunSpec", "Schedule",
+    "Switch", "explain_fields",
+]  # fmt: skip
+OWN_DETECTORS = "the detectors of this project"
 
 
-class Optimiser(StrEnum):
-    """What turns gradients into steps."""
-
-    ADAMW = "adamw"
-    """Adam with decoupled weight decay."""
-    ADAM = "adam"
-    """Adam with the decay added to the gradient (L2), as in the scale-aware SSD's released code."""
-    SGD = "sgd"
-    """With momentum 0.9 (LapNet, §4)."""
-
-
-class Precision(StrEnum):
-    """Arithmetic of the network; losses are always float32."""
-
-    BF16 = "bf16"
-    FP32 = "fp32"
-    TF32 = "tf32"
-    """float32 whose products a GPU rounds to ten bits; on a CPU the same as fp32."""
-
-
-class Schedule(StrEnum):
-    """How the learning rate falls."""
-
-    STEP = "step"
-    """A tenth at half and again at 90 % of the iterations (the scale-aware SSD's released code)."""
-    COSINE = "cosine"
-    """To zero along half a cosine."""
-    POLYNOMIAL = "polynomial"
-    """To zero as the rest of the iterations to the power of 0.9 (LapNet, §4)."""
-
-
-class Switch(StrEnum):
-    """On or off, which older YAML takes for true and false."""
-
-    ON = "on"
-    OFF = "off"
-
-
-class Released(StrEnum):
-    """What the scale-aware SSD's released code does otherwise than its text: one switch each."""
-
-    SOFTMAX_TWICE = "softmax-twice"
-    """Cross-entropy on probabilities, so that a softmax is applied twice."""
-    MINE_OVER_BATCH = "mine-over-batch"
-    """Negatives are mined over all images of a batch together."""
-    SAMPLE_LIMIT = "sample-limit"
-    """At most 10,000 samples a batch."""
-    CORNER_CODING = "corner-coding"
-    """Boxes coded by their corner and plain ratios of sides."""
-    NO_VARIANCES = "no-variances"
-    """SSD's coding without its variances."""
-    INCLUSIVE_OVERLAP = "inclusive-overlap"
-    """A pixel is added to the overlap when anchors are matched."""
-    LATER_WINS = "later-wins"
-    """Of two objects that one anchor matches, the later in the file gets it, not the nearer."""
-    WHOLE_PIXEL_TARGETS = "whole-pixel-targets"
-    """Objects are cut to whole pixels before they are coded against their anchors."""
-    SCORE_FLOOR = "score-floor"
-    """Detections below 0.3 are dropped, at most 300 kept, one class an anchor, NMS at 0.3."""
-    WHOLE_PIXELS = "whole-pixels"
-    """Detected boxes are rounded to whole pixels."""
-
-
-class Augment(StrEnum):
-    """Changes of the training images, drawn anew each time an image is seen."""
-
-    FLIP = "flip"
-    """Mirrored left to right, every other time."""
-    CROP = "crop"
-    """A random crop that keeps some object in sight (SSD, §2.2), stretched to the input."""
-    SCALE = "scale"
-    """Enlarged or made smaller by up to two times; what is outside is cut, what lacks is grey."""
-    LIGHT = "light"
-    """Brightness, contrast and saturation by up to 30 %; hue hardly, since it is the class."""
-    TILES = "tiles"
-    """2x2 mosaics are dealt anew from all tiles of the training set in each epoch."""
-
-
-def _explained(text: str, default: Any) -> Any:
-    return field(default=default, metadata={"help": text})
+def _explained(text: str, default: Any, of: str | None = None) -> Any:
+    """A field with its help; `of` are the only detectors or trainers that heed it, if not all."""
+    return field(default=default, metadata={"help": text, "of": of})
 
 
 @dataclass(frozen=True)
@@ -133,32 +41,42 @@ class RunSpec:
         Fold.PUBLISHED,
     )
     input_size: int = _explained("side of the square network input, pixels", 256)
-    detector: DetectorName = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
+    detector: str = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
     attach: tuple[int, ...] | None = _explained(
-        "the two MobileNet v2 blocks that carry a head; the detector's own unless given", None
+        "the two MobileNet v2 blocks that carry a head; the detector's own unless given",
+        None,
+        of=Family.SSD,
     )
     anchors: tuple[float, ...] = _explained(
-        "side of each head's square anchor, pixels of a 512x512 input", (25.0, 38.0, 58.0, 87.0)
+        "side of each head's square anchor, pixels of a 512x512 input",
+        (25.0, 38.0, 58.0, 87.0),
+        of=Family.SSD,
     )
     aspect_ratios: tuple[float, ...] = _explained(
-        "anchors of each cell, width over height, all of the same area", (1.0,)
+        "anchors of each cell, width over height, all of the same area", (1.0,), of=Family.SSD
     )
     head_init: HeadInit = _explained(
-        "first weights of an SSD's heads and extra layers", HeadInit.XAVIER
+        "first weights of an SSD's heads and extra layers", HeadInit.XAVIER, of=Family.SSD
     )
-    max_detections: int = _explained("detections kept an image by the SSDs and LapNet", 100)
+    max_detections: int = _explained(
+        "detections kept an image by the SSDs and LapNet", 100, of=OWN_DETECTORS
+    )
     class_weights: tuple[float, ...] | None = _explained(
-        "weight of each class in the classification loss; all 1 unless given", None
+        "weight of each class in the classification loss; all 1 unless given", None, of=Family.SSD
     )
-    sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC)
-    backbone: Backbone = _explained("LapNet's encoder", Backbone.MOBILENET_V2)
-    overlap: Overlap = _explained("which anchors LapNet gives to an object", Overlap.PONO)
-    ambiguity: Switch = _explained("whether LapNet manages ambiguity", Switch.ON)
-    balance: Balance = _explained("LapNet's weights of its losses", Balance.LEARNED)
+    sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC, of=Family.SSD)
+    backbone: Backbone = _explained("LapNet's encoder", Backbone.MOBILENET_V2, of=Family.LAPNET)
+    overlap: Overlap = _explained(
+        "which anchors LapNet gives to an object", Overlap.PONO, of=Family.LAPNET
+    )
+    ambiguity: Switch = _explained("whether LapNet manages ambiguity", Switch.ON, of=Family.LAPNET)
+    balance: Balance = _explained(
+        "LapNet's weights of its losses", Balance.LEARNED, of=Family.LAPNET
+    )
     classification: ClassificationLoss = _explained(
-        "LapNet's classification loss", ClassificationLoss.CROSS_ENTROPY
+        "LapNet's classification loss", ClassificationLoss.CROSS_ENTROPY, of=Family.LAPNET
     )
-    width: float = _explained("multiplier of the network's channels", 1.0)
+    width: float = _explained("multiplier of the network's channels", 1.0, of=Family.SSD)
     init: str = _explained(
         "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
         "folded ImageNet weights; a run's model.safetensors (all but the heads, unless iterations "
@@ -166,17 +84,19 @@ class RunSpec:
         "none",
     )
     released: tuple[Released, ...] = _explained(
-        "what to do as the released code does, not as the paper says", ()
+        "what to do as the released code does, not as the paper says", (), of=Family.SSD
     )
     augment: tuple[Augment, ...] = _explained("changes of the training images", ())
     iterations: int = _explained(
         "training steps; 0 scores the weights that init names as they are", 600
     )
     batch_size: int = _explained("images a step", 8)
-    optimiser: Optimiser = _explained("what turns gradients into steps", Optimiser.ADAMW)
+    optimiser: Optimiser = _explained(
+        "what turns gradients into steps", Optimiser.ADAMW, of=Trainer.OWN
+    )
     learning_rate: float = _explained("the learning rate at its height", 1e-3)
     weights_learning_rate: float | None = _explained(
-        "that of LapNet's learned weights; the network's own unless given", None
+        "that of LapNet's learned weights; the network's own unless given", None, of=Family.LAPNET
     )
     weight_decay: float = _explained("weight decay, decoupled unless the optimiser is adam", 1e-3)
     warmup: int = _explained("steps over which the learning rate rises", 20)
@@ -186,6 +106,7 @@ class RunSpec:
         "whether torch.compile fuses the network's operations, on a GPU into CUDA graphs; on a CPU "
         "it is slower",
         Switch.OFF,
+        of=OWN_DETECTORS,
     )
     threads: int = _explained(
         "CPU threads, on which the last bits of a result depend; 0 for one a core", 0
@@ -194,6 +115,8 @@ class RunSpec:
     validate_every: int = _explained("steps between validations; 0 for none", 0)
 
     def __post_init__(self) -> None:
+        known = f"must be one of {', '.join(ENTRIES)}"
+        _require(self.detector in ENTRIES, "detector", known, repr(self.detector))
         for name in ("input_size", "batch_size", "learning_rate", "width", "max_detections"):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
         for name in (
@@ -202,7 +125,7 @@ class RunSpec:
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
         scored = self.iterations > 0 or self.init.endswith(".safetensors")
         _require(scored, "iterations", "may be 0 only if init is a run's weights", self.iterations)
-        step = 32 if self.detector is DetectorName.LAPNET else 64
+        step = self.entry.size_step
         _require(
             self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
         )
@@ -216,6 +139,11 @@ class RunSpec:
         if self.attach is not None:
             ordered = len(self.attach) == 2 and 0 < self.attach[0] < self.attach[1] <= 17
             _require(ordered, "attach", "must be two blocks of 1 to 17 in order", self.attach)
+
+    @property
+    def entry(self) -> Entry:
+        """What the registry says of the detector."""
+        return ENTRIES[self.detector]
 
     @property
     def hash(self) -> str:
@@ -273,6 +201,8 @@ def explain_fields() -> str:
                   if isinstance(k, type) and issubclass(k, StrEnum) for v in k]  # fmt: skip
         choice = f"\n    one of {', '.join(values)}" if values else ""
         lines.append(f"{own.name}: {own.default}\n    {own.metadata['help']}{choice}")
+        if own.name == "detector":
+            lines += [f"    {name}: {entry.summary}" for name, entry in ENTRIES.items()]
     return "\n".join(lines)
 
 

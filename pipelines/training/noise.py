@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from method.detector import TrainableDetector
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import RunSpec
 from pipelines.training.batches import Objects
 from pipelines.training.step import to_batch

@@ -12,16 +12,10 @@ from torch import Tensor, nn
 
 from method.detector import Detector
 from method.processes import process_count
-from pipelines.runs.spec import DetectorName, Released, RunSpec
+from pipelines.runs.registry import Trainer
+from pipelines.runs.spec import Released, RunSpec
 from pipelines.system.errors import UserError
 
-ALONE = (
-    DetectorName.SSD_MOBILENET_V2_TF,
-    DetectorName.FASTER_RCNN_R50,
-    DetectorName.FASTER_RCNN_R101,
-    DetectorName.RETINANET_R50,
-)
-"""Trained by another library's trainer, in one process, by SGD with momentum."""
 OVER_BATCH = (Released.MINE_OVER_BATCH, Released.SAMPLE_LIMIT)
 """What looks at a batch as a whole."""
 
@@ -54,7 +48,7 @@ def require_divisible(spec: RunSpec) -> None:
     if processes == 1:
         return
     reason = None
-    if spec.detector in ALONE:
+    if spec.entry.trainer is not Trainer.OWN:
         reason = f"{spec.detector} is trained by its own library's trainer, in one process"
     elif whole := [name for name in OVER_BATCH if name in spec.released]:
         reason = f"{whole[0]} looks at the batch as a whole"

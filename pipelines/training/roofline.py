@@ -21,14 +21,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.runs.registry import ENTRIES, Family
+from pipelines.runs.spec import RunSpec
 from pipelines.training.batches import HostMatching
 from pipelines.training.benchmark import with_stock_convolutions
 from pipelines.training.noise import build, draw
 from pipelines.training.step import OwnSteps, to_batch
 
 CPU = torch.device("cpu")
-DETECTORS = (DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2, DetectorName.LAPNET)
 OBJECTS, CLASSES = 9, 3
 WITHOUT_KERNEL = ("empty", "new_empty", "detach", "_record_function")
 """Beginnings of operations that work nothing out; views are others."""
@@ -92,7 +92,7 @@ def count_step(spec: RunSpec) -> Counts:
 def bounds(input_size: int, batch_sizes: Sequence[int], gpu: Gpu) -> pd.DataFrame:
     """Most images/s of each detector at each batch size, by what bounds them."""
     rows = []
-    for detector in DETECTORS:
+    for detector in (e.name for e in ENTRIES.values() if e.family is not Family.RIVAL):
         for batch_size in batch_sizes:
             step = count_step(
                 RunSpec(detector=detector, input_size=input_size, batch_size=batch_size)

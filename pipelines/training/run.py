@@ -23,12 +23,8 @@ from method.detector import Detector, TrainableDetector
 from method.lapnet.detector import LapNet
 from method.ssd import SSD
 from pipelines.data.prepared import MANIFEST, PreparedSplit, load_prepared
-from pipelines.detectors.registry import (
-    agreement,
-    build_detector,
-    network_cost,
-    weights_fingerprint,
-)
+from pipelines.detectors.build import build_detector, network_cost
+from pipelines.detectors.weights import weights_fingerprint
 from pipelines.runs.spec import RunSpec
 from pipelines.system.hashing import file_sha256
 from pipelines.system.machine import choose_device, code_state, describe_machine, peak_memory_mib
@@ -175,7 +171,7 @@ def _first_of_record(
         "first_weights_sha256": weights,
         "code": code,
         "machine": describe_machine(device),
-        "agreement": agreement(spec.detector, device.type),
+        "agreement": spec.entry.agreement(device.type),
     }
 
 

@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from method.detector import Match, StepLosses, TrainableDetector, to_device
 from method.lapnet.losses import Weights
 from method.processes import process_count
-from pipelines.detectors.registry import DETECTRON2
+from pipelines.runs.registry import Trainer
 from pipelines.runs.spec import Optimiser, Precision, RunSpec, Schedule, Switch
 
 MOMENTUM = 0.9
@@ -145,7 +145,7 @@ class _Losses(nn.Module, Generic[Match]):
 
 def make_steps(detector: TrainableDetector[Any], spec: RunSpec, device: torch.device) -> Steps:
     """How the detector of a run is trained: Detectron2's by Detectron2's own trainer."""
-    if spec.detector not in DETECTRON2:
+    if spec.entry.trainer is not Trainer.DETECTRON2:
         return OwnSteps(detector, spec)
     from baselines import detectron2
 

@@ -17,12 +17,13 @@ from baselines.detectron2 import (
     configuration,
     read_weights,
 )
-from pipelines.detectors.registry import DETECTRON2, build_detector
+from pipelines.detectors.build import build_detector
+from pipelines.runs.registry import ENTRIES
 from pipelines.runs.spec import DetectorName, RunSpec
 from pipelines.system.errors import UserError
 
-FASTER_RCNN_R101 = DETECTRON2[DetectorName.FASTER_RCNN_R101]
-RETINANET_R50 = DETECTRON2[DetectorName.RETINANET_R50]
+FASTER_RCNN_R101 = ENTRIES[DetectorName.FASTER_RCNN_R101].configuration
+RETINANET_R50 = ENTRIES[DetectorName.RETINANET_R50].configuration
 SIZE = 64
 
 

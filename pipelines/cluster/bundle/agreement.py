@@ -13,7 +13,8 @@ from torchvision.ops import box_iou
 
 from method.detection import Detections
 from method.detector import TrainableDetector
-from pipelines.runs.spec import DetectorName, Precision, RunSpec, Switch
+from pipelines.runs.registry import ENTRIES, Trainer
+from pipelines.runs.spec import Precision, RunSpec, Switch
 from pipelines.system.errors import UserError
 from pipelines.training.batches import HostMatching, host_matcher
 from pipelines.training.noise import Scene, build, draw
@@ -21,9 +22,6 @@ from pipelines.training.step import choose_arithmetic, to_batch
 
 CLASSES, OBJECTS = 3, 9
 SIZE, BATCH = 256, 2
-COMPARABLE = tuple(name for name in DetectorName if name is not DetectorName.SSD_MOBILENET_V2_TF)
-DRAWS = {DetectorName.FASTER_RCNN_R50, DetectorName.FASTER_RCNN_R101}
-"""They draw proposals at random, each device in an order of its own: only their step is tried."""
 MOST_LOSSES, MOST_GRADIENTS, LEAST_DETECTIONS = 1e-3, 1e-2, 0.95
 SAME_IOU, SAME_SCORE = 0.95, 1e-2
 
@@ -42,10 +40,15 @@ class Agreement:
     verdict: str
 
 
+def comparable() -> list[str]:
+    """The detectors that are trained step by step here, this project's own first."""
+    return [e.name for e in ENTRIES.values() if e.trainer is not Trainer.TENSORFLOW]
+
+
 def agreements(device: torch.device, deadline: float) -> Iterator[Agreement]:
     """Each detector in turn, the project's own first, until the deadline (monotonic clock)."""
     choose_arithmetic(Precision.FP32)
-    for name in COMPARABLE:
+    for name in comparable():
         if time.monotonic() > deadline:
             return
         spec = RunSpec(detector=name, input_size=SIZE, precision=Precision.FP32, init="none",
@@ -66,7 +69,7 @@ def compare(spec: RunSpec, device: torch.device) -> Agreement:
     (terms, gradient), (other_terms, other) = (
         _step(detector, scene, on) for detector, on in ((here, cpu), (there, device))
     )
-    if spec.detector in DRAWS:
+    if spec.entry.two_stage:  # draws proposals at random, each device in an order of its own
         return Agreement(spec.detector, None, None, None, "its step runs")
     losses = max(
         abs(other_terms[name] - value) / max(abs(value), 1e-6) for name, value in terms.items()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import torchvision
 
-from pipelines.cluster.bundle.agreement import COMPARABLE, Agreement, agreements
+from pipelines.cluster.bundle.agreement import Agreement, agreements, comparable
 from pipelines.cluster.bundle.contents import CHECKED, SPECS, Bundle
 from pipelines.runs.spec import Precision, RunSpec, Switch
 from pipelines.system.machine import choose_device
@@ -229,7 +229,7 @@ def _agreement_lines(found: Sequence[Agreement], device: torch.device) -> list[s
         lines.append(f"{one.detector:28s}{figures}  {one.verdict}")
     if device.type == "cpu":
         lines.append("(on a CPU each is compared with itself)")
-    if missing := sorted({*COMPARABLE} - {one.detector for one in found}):
+    if missing := sorted({*comparable()} - {one.detector for one in found}):
         lines.append(f"no time was left to compare {', '.join(missing)}")
     return lines
 

@@ -10,19 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.cluster.bundle.contents import PACKAGES, WHEELS
-from pipelines.detectors.registry import DETECTRON2
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 
 PURE = ("tqdm", "nvidia-ml-py")
 """What the training's code imports beside torch, torchvision and numpy: pure Python."""
-OF_DETECTRON2 = (
-    "sal-detectron2", "fvcore", "iopath", "omegaconf", "antlr4-python3-runtime", "yacs",
-    "tabulate", "termcolor", "cloudpickle", "portalocker", "packaging", "setuptools", "pydot",
-    "pyparsing",
-)  # fmt: skip
-"""What Detectron2's detectors import beside: pure Python, but for an extension that they leave."""
-COMPILED_OF_DETECTRON2 = ("pycocotools", "pyyaml")
+EXTENDED = ("sal-detectron2",)
+"""Pure Python, but for an extension that what is used of it does without."""
 COMPILED_OF_WEIGHTS = ("safetensors",)
 """What reads the weights of a run that others start from."""
 MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
@@ -30,8 +24,8 @@ MANYLINUX = ("2_28", "2_27", "2_17", "2_12", "2_5")
 
 def pack_packages(folder: Path, specs: Mapping[str, RunSpec]) -> None:
     """Copy the pure Python packages that the runs import."""
-    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
-    for name in (*PURE, *(OF_DETECTRON2 if detectron2 else ())):
+    of_detectors = [name for spec in specs.values() for name in spec.entry.packages]
+    for name in dict.fromkeys((*PURE, *of_detectors)):
         _copy_package(folder, name)
 
 
@@ -43,7 +37,7 @@ def _copy_package(folder: Path, name: str) -> None:
         if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
             continue
         if source.suffix == ".so":
-            if name != "sal-detectron2":
+            if name not in EXTENDED:
                 raise UserError(f"{name} is compiled here, and cannot travel in a bundle")
             continue
         target = folder / PACKAGES / file
@@ -54,8 +48,8 @@ def _copy_package(folder: Path, name: str) -> None:
 def compiled_packages(specs: Mapping[str, RunSpec]) -> tuple[str, ...]:
     """Compiled packages that the runs import and a plain PyTorch image lacks."""
     started = any(spec.init.endswith(".safetensors") for spec in specs.values())
-    detectron2 = any(spec.detector in DETECTRON2 for spec in specs.values())
-    return (COMPILED_OF_WEIGHTS if started else ()) + (COMPILED_OF_DETECTRON2 if detectron2 else ())
+    of_detectors = [name for spec in specs.values() for name in spec.entry.compiled_packages]
+    return tuple(dict.fromkeys((*(COMPILED_OF_WEIGHTS if started else ()), *of_detectors)))
 
 
 def pack_wheels(folder: Path, names: Sequence[str], python: str | None, machine: str) -> None:

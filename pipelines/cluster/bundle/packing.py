@@ -36,9 +36,11 @@ from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.detectors.registry import SSDS, ssd_config, weights_fingerprint
+from pipelines.detectors.ssd import ssd_config
+from pipelines.detectors.weights import weights_fingerprint
 from pipelines.runs.parameters import read_parameters, split_name, study
-from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.runs.registry import Family, Trainer
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 from pipelines.system.hashing import CODE
 from pipelines.system.machine import code_state
@@ -112,7 +114,7 @@ def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
 
 def _stays_here(spec: RunSpec) -> bool:
     """Whether TensorFlow trains it, or it is only scored."""
-    return spec.detector is DetectorName.SSD_MOBILENET_V2_TF or not spec.iterations
+    return spec.entry.trainer is Trainer.TENSORFLOW or not spec.iterations
 
 
 def pack(wanted: Wanted, out: Path) -> None:
@@ -251,7 +253,7 @@ def _pack_weights(folder: Path, specs: Mapping[str, RunSpec]) -> None:
 
 def _convolutions(spec: RunSpec) -> int:
     """Of the encoder that a specification's detector has, MobileNet v2's layers."""
-    own = spec.detector in SSDS
+    own = spec.entry.family is Family.SSD
     encoder = encoder_blocks(ssd_config(spec, classes=1).attach[1] if own else LAST_BLOCK)
     return sum(isinstance(module, nn.Conv2d) for module in encoder.modules())
 

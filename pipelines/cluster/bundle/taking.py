@@ -19,7 +19,7 @@ from pipelines.cluster.launch import pipeline_file
 from pipelines.cluster.local import DVC, Launcher
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
-from pipelines.detectors.registry import weights_fingerprint
+from pipelines.detectors.weights import weights_fingerprint
 from pipelines.evaluation.run import score_and_write, validation_figures
 from pipelines.runs.parameters import read_parameters, stage_names, study
 from pipelines.runs.spec import RunSpec

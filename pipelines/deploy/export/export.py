@@ -29,6 +29,7 @@ from pipelines.evaluation.coco import match_records, score_records
 from pipelines.evaluation.speed import time_in_turn
 from pipelines.runs.folder import WEIGHTS
 from pipelines.runs.spec import Precision, RunSpec
+from pipelines.system.errors import UserError
 from pipelines.system.hashing import file_sha256
 from pipelines.training.run import detect_all
 from pipelines.training.step import to_batch
@@ -74,6 +75,8 @@ def export_run(folder: Path, options: Options) -> str | None:
 
 def export(run: TrainedRun, weights: Path, target: Path, opset: int, images: int) -> str | None:
     """Write `target` if it passes the check on so many images, else tell its fault."""
+    if reason := run.spec.entry.not_exported:
+        raise UserError(f"{run.spec.detector}: {reason}")
     model = export_graph(run.detector, opset)
     assert isinstance(run.detector, SSD | LapNet)
     origin = {

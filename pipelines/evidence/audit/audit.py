@@ -17,7 +17,8 @@ import torch
 
 from pipelines.data.prepared import load_prepared
 from pipelines.data.preparing import ensure_prepared
-from pipelines.detectors.registry import agreement, build_detector, weights_fingerprint
+from pipelines.detectors.build import build_detector
+from pipelines.detectors.weights import weights_fingerprint
 from pipelines.evaluation.run import run
 from pipelines.evidence.audit.comparison import RunFolder, differences, explain, within_intervals
 from pipelines.runs.spec import RunSpec
@@ -127,7 +128,7 @@ def _audit_named(runs: Path, name: str, place: Path, title: str) -> Finding:
     duration = timedelta(seconds=round(committed.record["cost"]["training_seconds"]))
     print(f"{title}, trained in {duration} then", file=sys.stderr, flush=True)
     then, now = committed.record["machine"]["device_type"], choose_device().type
-    promise = agreement(committed.spec.detector, then, now)
+    promise = committed.spec.entry.agreement(then, now)
     ap = committed.figures["AP"]
     try:
         check_at_hand(committed.spec)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.data.prepared import load_prepared
 from pipelines.data.preparing import ensure_prepared
-from pipelines.detectors.registry import ssd_config
+from pipelines.detectors.ssd import ssd_config
 from pipelines.evidence.figures import (
     attachment,
     class_counts,

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from baselines.tf_od import detector as module
 from baselines.tf_od.config import Training
 from baselines.tf_od.detector import PYTHON, ROOT, Process, TensorFlowDetector, TensorFlowError
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import DetectorName, Precision, RunSpec
 from pipelines.system.errors import UserError
 from pipelines.training.tensorflow import tensorflow_errors

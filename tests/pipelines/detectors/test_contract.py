@@ -12,8 +12,9 @@ from method.lapnet.choices import Balance
 from pipelines.data.prepared import PreparedSplit, load_prepared, prepare
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.detectors.registry import agreement, build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.evaluation.coco import match_records, score_records
+from pipelines.runs.registry import ENTRIES
 from pipelines.runs.spec import DetectorName, Precision, RunSpec, Schedule, Switch
 from pipelines.training.loop import Checkpoint
 from pipelines.training.run import detect_all, train_detector
@@ -27,7 +28,7 @@ SPEC = RunSpec(
 )  # fmt: skip
 ON_RESNET = {"input_size": 64, "batch_size": 2}
 OF_DETECTRON2 = {"schedule": Schedule.STEP, **ON_RESNET}
-CHANGES: dict[DetectorName, dict[str, Any]] = {
+CHANGES: dict[str, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_DETECTRON2, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_DETECTRON2, "learning_rate": 0.001},
     DetectorName.RETINANET_TORCHVISION: ON_RESNET,
@@ -90,7 +91,7 @@ def trained(spec, split, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DetectorName)
+@pytest.mark.parametrize("name", ENTRIES)
 def test_contract(name, data, tmp_path):
     spec = dataclasses.replace(SPEC, detector=name, **CHANGES.get(name, {}))
     split, unseen = (load_prepared(data / str(spec.input_size), s) for s in ("train", "test"))
@@ -98,7 +99,7 @@ def test_contract(name, data, tmp_path):
     found = detect_all(detector, unseen, spec, CPU)
     the_loss_falls_and_is_the_sum_of_its_terms(progress.history)
     detections_lie_in_the_image_and_name_its_classes(found, unseen)
-    if agreement(name) == "bitwise":
+    if ENTRIES[name].bitwise_on_cpu:
         again, first_again, progress_again = trained(spec, split, tmp_path)
         # Not the weights: taps of a kernel that see nothing but padding get arbitrary gradients
         # in oneDNN, and change nothing.

@@ -16,7 +16,7 @@ from baselines.tf_od.detector import TensorFlowDetector
 from method.boxes import encode
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRecord
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.evaluation.coco import FIGURES, match_records, score_records
 from pipelines.runs.spec import DetectorName, Precision, RunSpec
 from pipelines.training.run import detect_all

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from method.ssd import SSD
 from pipelines import speed as command
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.evaluation import speed
 from pipelines.evaluation.speed import (
     CANDIDATES,
@@ -24,6 +24,7 @@ from pipelines.evaluation.speed import (
     time_in_turn,
 )
 from pipelines.evaluation.timing import Work, read_rounds, summarise
+from pipelines.runs.registry import ENTRIES
 from pipelines.runs.spec import DetectorName, Precision, RunSpec
 from pipelines.system.errors import UserError
 
@@ -73,7 +74,7 @@ def test_each_round_times_everything_once_on_one_image_in_changing_order():
 def test_a_processor_is_timed_in_the_precisions_that_it_has(capabilities, precisions, monkeypatch):
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
     works = (Work(CUSTOM, precision, postprocessing=True) for precision in Precision)
-    assert {work.precision for work in works if speed._can(work, CPU)} == precisions
+    assert {work.precision for work in works if speed._can(work, TINY, CPU)} == precisions
 
 
 def test_the_table_is_complete_on_a_tiny_configuration(monkeypatch):
@@ -181,7 +182,8 @@ def test_broken_weights_are_named(tmp_path):
 def test_the_command_writes_its_files_and_leaves_nothing_beside_them(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
     monkeypatch.setattr(speed, "REFERENCE_SIZE", 64)
-    monkeypatch.setattr(speed, "HEAVY_LAPNETS", {})
+    light = replace(ENTRIES[DetectorName.LAPNET], heavy_backbones=())
+    monkeypatch.setitem(ENTRIES, DetectorName.LAPNET, light)
     speed.time_study("quick", 1)
     written = sorted(p.name for p in (tmp_path / "quick").iterdir())
     assert written == ["speed.csv", "speed.json", "speed_rounds.csv"]

@@ -6,7 +6,7 @@ import shlex
 import pytest
 import yaml
 
-from pipelines.detectors.registry import ssd_config
+from pipelines.detectors.ssd import ssd_config
 from pipelines.own_data import adaptation
 from pipelines.own_data.adaptation import adapt, fill_in, training_command, write
 from pipelines.runs.parameters import read_parameters, workbench_spec

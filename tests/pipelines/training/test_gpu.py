@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from method.choices import Sampler
 from method.detector import TrainableDetector, to_device
 from method.lapnet.choices import Balance, ClassificationLoss
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.evaluation.run import run as train
 from pipelines.runs.spec import Augment, DetectorName, Precision, Released, RunSpec
 from pipelines.training import benchmark, run

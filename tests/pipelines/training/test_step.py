@@ -12,7 +12,7 @@ from torch._dynamo.utils import counters
 from method.detector import TrainableDetector
 from method.lapnet.choices import Balance
 from method.lapnet.losses import Weights
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import Optimiser, Precision, RunSpec, Schedule, Switch
 from pipelines.training.step import OwnSteps, learning_rate, make_optimizer, to_batch
 

@@ -27,7 +27,7 @@ from pipelines.deploy.export.check import Agreement, compare, compare_candidates
 from pipelines.deploy.export.graph import add_metadata, export_graph, suppression_graph
 from pipelines.deploy.export.int8 import choose_calibration, quantise
 from pipelines.deploy.export.onnx_detector import OnnxDetector
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.detectors.trained import TrainedRun
 from pipelines.runs.spec import DetectorName, Released, RunSpec
 from pipelines.system.errors import UserError

@@ -23,7 +23,7 @@ from pipelines.deploy.export.graph import add_metadata, export_graph
 from pipelines.deploy.predict.draw import draw
 from pipelines.deploy.predict.frames import BrokenFileError, File, find_files, read_frames
 from pipelines.deploy.predict.model import Found, Model, load_model
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.detectors.trained import open_run
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError

@@ -19,6 +19,7 @@ from pipelines.evidence.audit import comparison
 from pipelines.evidence.audit.audit import Verdict, audit, committed_runs, report
 from pipelines.evidence.audit.comparison import RunFolder, expected_interval, explain
 from pipelines.runs.folder import RECORD_FILES, write_gzip
+from pipelines.runs.registry import Entry
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.training import run as training_run
@@ -243,7 +244,7 @@ def test_a_tenth_of_a_point_is_always_allowed():
 
 
 def test_a_statistical_run_agrees_within_its_intervals_alone(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_module, "agreement", lambda *_: "statistical")
+    monkeypatch.setattr(Entry, "agreement", lambda *_: "statistical")
     edit_one_digit(runs / NAME / "detections.json.gz")
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert finding.verdict is Verdict.AGREES

@@ -8,7 +8,7 @@ from method.choices import HeadInit
 from method.ssd import SSD
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import Precision, RunSpec
 from pipelines.training.batches import FixedBatches
 from pipelines.training.health.network import SAMPLE, NetworkHealth, fits, spread

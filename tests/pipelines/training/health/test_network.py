@@ -7,7 +7,7 @@ import torch
 from method.detector import Activations, Detector, Positives
 from method.lapnet.detector import LapNet
 from method.ssd import SSD
-from pipelines.detectors.registry import build_detector
+from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import DetectorName, RunSpec
 from pipelines.training.health.network import fit, positives_of, spread
 from pipelines.training.step import to_batch

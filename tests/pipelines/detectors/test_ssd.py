@@ -1,7 +1,4 @@
-"""From a specification to a detector: what a row changes, and where the first weights come from."""
-
-from dataclasses import replace
-from urllib.error import URLError
+"""This project's SSDs: what a row changes, and where the first weights come from."""
 
 import pytest
 import torch
@@ -9,11 +6,10 @@ from safetensors.torch import save_file
 
 from method.boxes import BoxCoding
 from method.choices import HeadInit, Law, Sampler
-from method.lapnet.choices import Balance, ClassificationLoss, Overlap
-from method.lapnet.detector import LapNet, LapNetConfig
 from method.ssd import SSD
-from pipelines.detectors.registry import agreement, build_detector, ssd_config, weights_fingerprint
-from pipelines.runs.spec import DetectorName, Released, RunSpec, Switch
+from pipelines.detectors.build import build_detector
+from pipelines.detectors.ssd import ssd_config
+from pipelines.runs.spec import DetectorName, Released, RunSpec
 from pipelines.system.errors import UserError
 
 IMAGES = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
@@ -97,12 +93,6 @@ def test_the_heads_start_as_the_specification_says(init):
 
 def test_the_number_of_detections_kept_is_the_specification_s():
     assert ssd_config(small(max_detections=300), 3).selection.most == 300
-    lapnet = RunSpec(input_size=64, detector=DetectorName.LAPNET, max_detections=7)
-    detector = build_detector(lapnet, 3, IMAGES)
-    assert isinstance(detector, LapNet)
-    assert detector.config.selection.most == 7
-    with pytest.raises(UserError, match="max_detections belongs to"):
-        build_detector(replace(lapnet, detector=DetectorName.SSDLITE), 3, IMAGES)
 
 
 def test_weights_of_too_few_blocks_are_refused(tmp_path):
@@ -111,12 +101,6 @@ def test_weights_of_too_few_blocks_are_refused(tmp_path):
     save_file({k: v.contiguous() for k, v in state.items()}, path)
     with pytest.raises(UserError, match=r"init: the file has no encoder\.9\."):
         build_detector(small(init=str(path), attach=(5, 10)), 3, IMAGES)
-
-
-@pytest.mark.parametrize("init", ["absent.npz", "imagenet", "."])
-def test_weights_that_are_not_there_are_named(init):
-    with pytest.raises(UserError, match="give none, torchvision, zoo, or"):
-        weights_fingerprint(init)
 
 
 def test_a_file_that_holds_no_weights_is_an_error_of_the_user(tmp_path):
@@ -129,56 +113,3 @@ def test_a_file_that_holds_no_weights_is_an_error_of_the_user(tmp_path):
 def test_class_weights_must_fit_the_data_set():
     with pytest.raises(UserError, match="2 class weights for 3 classes"):
         build_detector(small(class_weights=(1.0, 2.0)), 3, IMAGES)
-
-
-def test_without_a_network_published_weights_are_one_clear_line(monkeypatch):
-    def unreachable(*_, **__):
-        raise URLError("no route to host")
-
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", unreachable)
-    spec = RunSpec(input_size=64, detector=DetectorName.SSDLITE, init="torchvision")
-    with pytest.raises(UserError, match=r"cannot be downloaded \(no route to host\); give a file"):
-        build_detector(spec, 3, IMAGES)
-
-
-def test_lapnet_is_what_the_specification_says():
-    spec = RunSpec.parse(
-        {
-            "detector": "lapnet", "input_size": 64, "overlap": "absolute", "ambiguity": False,
-            "balance": "ratio", "classification": "focal",
-        },
-        "test",
-    )  # fmt: skip
-    detector = build_detector(spec, 3, IMAGES)
-    assert isinstance(detector, LapNet)
-    assert detector.config == LapNetConfig(
-        3, 64, overlap=Overlap.ABSOLUTE, ambiguity=False, balance=Balance.RATIO,
-        loss=ClassificationLoss.FOCAL,
-    )  # fmt: skip
-    with pytest.raises(UserError, match="overlap belongs to LapNet"):
-        build_detector(replace(spec, detector=DetectorName.SCALE_AWARE_SSD), 3, IMAGES)
-    with pytest.raises(UserError, match="sampler belongs to the SSDs"):
-        build_detector(replace(spec, sampler=Sampler.DNS), 3, IMAGES)
-
-
-def test_what_belongs_to_the_ssds_is_refused_for_a_rival():
-    rival = RunSpec(input_size=64, detector=DetectorName.SSDLITE)
-    with pytest.raises(UserError, match="sampler belongs to the SSDs of this project"):
-        build_detector(replace(rival, sampler=Sampler.DNS), 3, IMAGES)
-    with pytest.raises(UserError, match="compile belongs to the detectors of this project"):
-        build_detector(replace(rival, compile=Switch.ON), 3, IMAGES)
-    with pytest.raises(UserError, match="init must be none or torchvision"):
-        build_detector(replace(rival, init="weights.npz"), 3, IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("detector", "devices", "expected"),
-    [
-        (DetectorName.LAPNET, ("cpu", "cpu"), "bitwise"),
-        (DetectorName.LAPNET, ("cpu", "cuda"), "statistical"),
-        (DetectorName.LAPNET, ("cuda",), "statistical"),
-        (DetectorName.SSD_MOBILENET_V2_TF, ("cpu",), "statistical"),
-    ],
-)
-def test_on_a_cpu_trainings_agree_to_the_bit(detector, devices, expected):
-    assert agreement(detector, *devices) == expected

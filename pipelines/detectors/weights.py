@@ -1,0 +1,81 @@
+"""First weights: the files they come from, and what is taken over of another training's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from method.detector import Detector
+from method.lapnet.detector import LapNet
+from method.ssd import SSD
+from pipelines.system.errors import UserError
+
+PUBLISHED = ("none", "torchvision", "zoo")
+WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
+"""Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
+HEADS = r"_heads\.|^BoxPredictor/"
+ENCODERS = r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/"
+"""In the names of weights, of this project's SSDs and of TensorFlow's."""
+
+
+def weights_fingerprint(init: str) -> str | None:
+    """SHA-256 of the file that the first weights come from, if they come from a file.
+
+    A checkpoint of TensorFlow's is its index and the files of the same name beside it.
+
+    Raises:
+        UserError: there is no such file, or it is of no kind that holds weights.
+    """
+    if init in PUBLISHED:
+        return None
+    path = Path(init)
+    if path.suffix not in WEIGHT_FILES or not path.is_file():
+        raise UserError(
+            f"init: no file {init}; give {', '.join(PUBLISHED)}, or the path of weights "
+            f"({', '.join(WEIGHT_FILES)})"
+        )
+    parts = sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix == ".index" else [path]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+
+
+def read_weights(path: str) -> dict[str, Tensor]:
+    """Of a `.safetensors`, by name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"init: {path}: {error}") from None
+
+
+def load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
+    """Take over what another training made of the same layers; heads and absent layers stay.
+
+    Raises:
+        ValueError: a layer of the encoder is missing.
+    """
+    own = detector.state_dict()
+    shared = {
+        name: value
+        for name, value in weights.items()
+        if name in own and not re.search(HEADS, name) and value.shape == own[name].shape
+    }
+    missing = [name for name in own if re.match(ENCODERS, name) and name not in shared]
+    if missing:
+        raise ValueError(f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}")
+    detector.load_state_dict({**own, **shared})
+
+
+def normalise_as_imagenet(detector: SSD | LapNet) -> None:
+    """Mean and deviation with which torchvision's and timm's weights were trained."""
+    detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+    detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
