@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+CUSTOM_ATTACHMENT = (5, 8)
+"""Blocks of MobileNet v2 that carry a head (§3.2)."""
+ORIGINAL_ATTACHMENT = (14, 17)
+"""Block 14 and the last, as in the original SSD."""
+
 
 class Sampler(StrEnum):
     """The rows of the scale-aware SSD's Table 7."""

@@ -18,17 +18,16 @@ from torchvision.ops import box_convert
 
 from method.anchors import anchor_grid
 from method.boxes import BoxCoding, decode, encode, paired_iou, whole_pixels
+from method.choices import CUSTOM_ATTACHMENT
 from method.detection import Detections, Selection, select
 from method.detector import Activations, Positives, StepLosses, Tensors, TrainableDetector
 from method.losses import classification_loss, localisation_loss
 from method.matching import Matching, match
-from method.mobilenet import LAST_BLOCK, encoder_blocks, out_channels
+from method.mobilenet import encoder_blocks, out_channels
 from method.receptive_field import ReceptiveField, receptive_field
 from method.samplers import Sampling, sample_negatives
 from method.scale import REFERENCE_SIZE
 
-CUSTOM_ATTACHMENT = (5, 8)
-ORIGINAL_ATTACHMENT = (14, LAST_BLOCK)
 PAPER_ANCHORS = (25.0, 38.0, 58.0, 87.0)
 
 _EXTRA_CHANNELS = ((256, 512), (128, 256))

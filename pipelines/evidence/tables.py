@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
 from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
-from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 from pipelines.evidence.costs import costs
 from pipelines.evidence.deviations import deviations
 from pipelines.evidence.findings import anchor_correlation, balance, convergence

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
 from method.lapnet.choices import Backbone
-from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
 from pipelines.runs.choices import Optimiser, Precision, Schedule
 
 

@@ -16,8 +16,9 @@ from method.adaptation import (
     fields_under_heads,
     rank_candidates,
 )
+from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
 from method.scale import equal_square_side
-from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 
 
 def anywhere(sides, input_size, generator):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from method.choices import HeadInit, Law
+from method.choices import ORIGINAL_ATTACHMENT, HeadInit, Law
 from method.first_weights import draw_weights
-from method.ssd import ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 
 
 def drawn(seed, law=Law.XAVIER, **config):

@@ -7,12 +7,12 @@ import torch
 from torchvision.ops import box_convert, box_iou
 
 from method.boxes import BoxCoding, decode
-from method.choices import Law, Sampler
+from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, Law, Sampler
 from method.detection import Selection
 from method.first_weights import draw_weights
 from method.matching import Matching
 from method.samplers import Sampling
-from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 
 RED, BLUE = (230, 40, 40), (40, 40, 230)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
 from method.mobilenet import LAST_BLOCK, encoder_blocks
 from method.receptive_field import receptive_field
 from method.scale import REFERENCE_SIZE, a_scores
-from method.ssd import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 from pipelines.evaluation.small_samples import welch_interval
 from pipelines.evidence.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.evidence.claims.verdicts import (

@@ -11,9 +11,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from method.choices import ORIGINAL_ATTACHMENT
 from method.mobilenet import LAST_BLOCK
 from method.scale import A_SCORE_RANGE, REFERENCE_SIZE, a_scores
-from method.ssd import ORIGINAL_ATTACHMENT, SSD, SSDConfig
+from method.ssd import SSD, SSDConfig
 from pipelines.evidence.figures.style import BLUE, GREY, PALE, new_figure
 
 _COLUMNS = LAST_BLOCK + 3
