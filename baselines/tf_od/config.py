@@ -12,8 +12,6 @@ from pathlib import Path
 
 from method.detection import Selection
 
-PUBLISHED_RATE = 0.08 / 512
-"""Learning rate an image of the batch, by the linear rule."""
 MOMENTUM = 0.9
 WARMUP_SHARE = 1 / 6
 """Of the full learning rate, with which the warm-up begins."""
