@@ -13,8 +13,8 @@ bin := .venv/bin
 with_path := PATH="$$PWD/$(bin):$$PATH"
 code := $(wildcard method baselines pipelines tests)
 
-# glibc would give the big activation buffers back, and fault them in again, at every step.
-fast_malloc := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
+# For tests that train in pytest's own processes: programs that train set it themselves.
+allocator = GLIBC_TUNABLES=$$($(bin)/python -c 'from pipelines.system.allocator import ALLOCATOR; print(ALLOCATOR)')
 
 # Named after what the requirements say, not after their dates: a clone can share an environment.
 # Written last, so that an interrupted set-up leaves none and is repeated.
@@ -36,14 +36,14 @@ setup-tf: $(installed_tf) ## build TensorFlow's environment in .venv-tf (for one
 
 repro: setup setup-tf ## train what is missing, rebuild every table and figure, say what is off
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
-	$(with_path) $(fast_malloc) python -m pipelines.launch quick
+	$(with_path) python -m pipelines.launch quick
 	$(bin)/python -m pipelines.expected quick
 
 verify: setup ## recompute the committed results (FAST=1: checksums and ledger alone; PROFILE=quick: one study)
 	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify $(if $(FAST),--fast) $(PROFILE)
 
 test: lint setup-tf ## lint, then every test, the slow ones too
-	$(fast_malloc) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)
+	$(allocator) OMP_NUM_THREADS=1 $(bin)/python -m pytest $(PYTEST_FLAGS)
 
 lint: setup ## check style and format (ruff), and types (mypy)
 	$(bin)/python -m ruff check

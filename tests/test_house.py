@@ -1,8 +1,10 @@
-"""The order of the house: a file in pipelines/ is a command, folders import one way alone."""
+"""The order of the house: files are short, commands in pipelines/, and imports go one way."""
+
+import ast
 
 import pytest
 
-from tests.imports import commands, imported, modules, reached
+from tests.imports import ROOT, commands, imported, modules, reached
 
 ORDER = (
     {"system"},
@@ -18,6 +20,7 @@ ORDER = (
 LAYER = {folder: layer for layer, folders in enumerate(ORDER) for folder in folders}
 PIPELINES = [name for name in modules() if name.startswith("pipelines.")]
 COMMANDS = commands()
+CODE = [*modules().values(), *sorted((ROOT / "tests").rglob("*.py"))]
 LONGEST_FILE, LONGEST_COMMAND, LONGEST_FUNCTION = 300, 80, 60
 
 
@@ -71,3 +74,21 @@ def test_a_command_parses_its_arguments_and_calls_what_does_the_work(name):
     assert f"python -m {name}" in text
     assert "run_cli(main)" in text
     assert len(text.splitlines()) <= LONGEST_COMMAND
+
+
+def test_no_file_is_long():
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in CODE}
+    long = [f"{path}: {count} lines" for path, count in lines.items() if count > LONGEST_FILE]
+    assert long == []
+
+
+def test_no_function_is_long():
+    functions = [
+        (path, node.name, (node.end_lineno or 0) - node.lineno + 1)
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = [f"{path}: {name}, {count} lines" for path, name, count in functions
+            if count > LONGEST_FUNCTION]  # fmt: skip
+    assert long == []

@@ -84,8 +84,8 @@ def test_every_link_leads_to_a_file(page):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_command_is_there(page):
-    named = set(re.findall(r"python -m pipelines\.(\w+)", TEXTS[page]))
+    named = set(re.findall(r"python -m pipelines\.([a-z_]+)", TEXTS[page]))
     assert [n for n in named if not (REPOSITORY / "pipelines" / f"{n}.py").exists()] == []
-    targets = set(re.findall(r"`?make ([a-z-]+)", TEXTS[page]))
+    targets = set(re.findall(r"(?:`|^)make ([a-z-]+)", TEXTS[page], re.MULTILINE))
     makefile = (REPOSITORY / "Makefile").read_text("utf-8")
     assert [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []

@@ -12,11 +12,40 @@ from pathlib import Path
 
 from method.detection import Selection
 
-PUBLISHED_RATE = 0.08 / 512
-"""Learning rate an image of the batch, by the linear rule."""
 MOMENTUM = 0.9
 WARMUP_SHARE = 1 / 6
 """Of the full learning rate, with which the warm-up begins."""
+TARGETS = """\
+    anchor_generator {
+      ssd_anchor_generator {
+        num_layers: 6
+        min_scale: 0.2
+        max_scale: 0.95
+        aspect_ratios: [1.0, 2.0, 0.5, 3.0, 0.3333]
+      }
+    }
+    box_coder {
+      faster_rcnn_box_coder { y_scale: 10.0 x_scale: 10.0 height_scale: 5.0 width_scale: 5.0 }
+    }
+    similarity_calculator { iou_similarity { } }
+    matcher {
+      argmax_matcher {
+        matched_threshold: 0.5
+        unmatched_threshold: 0.5
+        ignore_thresholds: false
+        negatives_lower_than_unmatched: true
+        force_match_for_each_row: true
+        use_matmul_gather: true
+      }
+    }"""
+"""Which objects an anchor learns to find, and how their boxes are written down."""
+LOSSES = """\
+    loss {
+      localization_loss { weighted_smooth_l1 { delta: 1.0 } }
+      classification_loss { weighted_sigmoid_focal { alpha: 0.75 gamma: 2.0 } }
+      localization_weight: 1.0
+      classification_weight: 1.0
+    }"""
 
 
 @dataclass(frozen=True)
@@ -42,11 +71,6 @@ def model_config(classes: int, input_size: int, weight_decay: float) -> str:
         input_size: side of the square input, pixels.
         weight_decay: weight of the L2 loss on all convolutions.
     """
-    rule = Selection()
-    feature_layers = _layers(
-        weight_decay, "truncated_normal_initializer { mean: 0.0 stddev: 0.03 }"
-    )
-    head_layers = _layers(weight_decay, "random_normal_initializer { mean: 0.0 stddev: 0.01 }")
     return f"""model {{
   ssd {{
     num_classes: {classes}
@@ -56,64 +80,11 @@ def model_config(classes: int, input_size: int, weight_decay: float) -> str:
     normalize_loss_by_num_matches: true
     normalize_loc_loss_by_codesize: true
     image_resizer {{ fixed_shape_resizer {{ height: {input_size} width: {input_size} }} }}
-    feature_extractor {{
-      type: "ssd_mobilenet_v2_keras"
-      depth_multiplier: 1.0
-      min_depth: 16
-      override_base_feature_extractor_hyperparams: true
-      {feature_layers}
-    }}
-    anchor_generator {{
-      ssd_anchor_generator {{
-        num_layers: 6
-        min_scale: 0.2
-        max_scale: 0.95
-        aspect_ratios: [1.0, 2.0, 0.5, 3.0, 0.3333]
-      }}
-    }}
-    box_coder {{
-      faster_rcnn_box_coder {{ y_scale: 10.0 x_scale: 10.0 height_scale: 5.0 width_scale: 5.0 }}
-    }}
-    similarity_calculator {{ iou_similarity {{ }} }}
-    matcher {{
-      argmax_matcher {{
-        matched_threshold: 0.5
-        unmatched_threshold: 0.5
-        ignore_thresholds: false
-        negatives_lower_than_unmatched: true
-        force_match_for_each_row: true
-        use_matmul_gather: true
-      }}
-    }}
-    box_predictor {{
-      convolutional_box_predictor {{
-        min_depth: 0
-        max_depth: 0
-        num_layers_before_predictor: 0
-        use_dropout: false
-        dropout_keep_probability: 0.8
-        kernel_size: 1
-        box_code_size: 4
-        apply_sigmoid_to_scores: false
-        class_prediction_bias_init: -4.6
-        {head_layers}
-      }}
-    }}
-    loss {{
-      localization_loss {{ weighted_smooth_l1 {{ delta: 1.0 }} }}
-      classification_loss {{ weighted_sigmoid_focal {{ alpha: 0.75 gamma: 2.0 }} }}
-      localization_weight: 1.0
-      classification_weight: 1.0
-    }}
-    post_processing {{
-      batch_non_max_suppression {{
-        score_threshold: {rule.score_floor}
-        iou_threshold: 0.6
-        max_detections_per_class: {rule.most}
-        max_total_detections: {rule.most}
-      }}
-      score_converter: SIGMOID
-    }}
+{_feature_extractor(weight_decay)}
+{TARGETS}
+{_box_predictor(weight_decay)}
+{LOSSES}
+{_post_processing(Selection())}
   }}
 }}
 """
@@ -170,6 +141,50 @@ train_input_reader {{
   tf_record_input_reader {{ input_path: "{records}" }}
 }}
 """
+
+
+def _feature_extractor(weight_decay: float) -> str:
+    initializer = "truncated_normal_initializer { mean: 0.0 stddev: 0.03 }"
+    return f"""\
+    feature_extractor {{
+      type: "ssd_mobilenet_v2_keras"
+      depth_multiplier: 1.0
+      min_depth: 16
+      override_base_feature_extractor_hyperparams: true
+      {_layers(weight_decay, initializer)}
+    }}"""
+
+
+def _box_predictor(weight_decay: float) -> str:
+    initializer = "random_normal_initializer { mean: 0.0 stddev: 0.01 }"
+    return f"""\
+    box_predictor {{
+      convolutional_box_predictor {{
+        min_depth: 0
+        max_depth: 0
+        num_layers_before_predictor: 0
+        use_dropout: false
+        dropout_keep_probability: 0.8
+        kernel_size: 1
+        box_code_size: 4
+        apply_sigmoid_to_scores: false
+        class_prediction_bias_init: -4.6
+        {_layers(weight_decay, initializer)}
+      }}
+    }}"""
+
+
+def _post_processing(rule: Selection) -> str:
+    return f"""\
+    post_processing {{
+      batch_non_max_suppression {{
+        score_threshold: {rule.score_floor}
+        iou_threshold: 0.6
+        max_detections_per_class: {rule.most}
+        max_total_detections: {rule.most}
+      }}
+      score_converter: SIGMOID
+    }}"""
 
 
 def _layers(weight_decay: float, initializer: str) -> str:

@@ -59,8 +59,6 @@ class Score:
     """`FIGURES` by name."""
     class_ap: dict[str, float]
     """AP by class name."""
-    class_ap50: dict[str, float]
-    """AP at 0.50 by class name."""
 
 
 def match_records(annotations: Mapping[str, Any], detections: Sequence[Any]) -> pd.DataFrame:
@@ -250,7 +248,6 @@ def score_records(records: pd.DataFrame) -> Score:
     return Score(
         figures=dict(zip(FIGURES, values, strict=True)),
         class_ap={name: precision("all", every, [name]) for name in names},
-        class_ap50={name: precision("all", half, [name]) for name in names},
     )
 
 

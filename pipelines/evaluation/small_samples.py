@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 
 
 def t_interval(values: Sequence[float] | NDArray[np.float64]) -> Interval:

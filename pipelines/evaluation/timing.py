@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 from pipelines.evaluation.small_samples import median_interval
 from pipelines.runs.spec import DetectorName, Precision
 from pipelines.system.files import write_whole

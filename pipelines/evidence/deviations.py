@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pipelines.evaluation.bootstrap import describe_difference, widened_difference
+from pipelines.evaluation.intervals import describe_difference, widened_difference
 from pipelines.evidence.conditions import Condition
 from pipelines.evidence.paper_tables import Table
 from pipelines.evidence.papers import Papers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.evaluation.bootstrap import pooled_spread
+from pipelines.evaluation.intervals import pooled_spread
 from pipelines.runs.parameters import read_parameters
 from pipelines.system.errors import UserError
 from pipelines.system.paths import RESULTS

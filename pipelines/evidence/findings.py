@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr, spearmanr
 
-from pipelines.evaluation.bootstrap import average_seeds
+from pipelines.evaluation.intervals import average_seeds
 from pipelines.evidence.paper_tables import Table, mean_of
 from pipelines.evidence.study import Study, mean_a_score
 

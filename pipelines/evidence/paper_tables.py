@@ -108,6 +108,8 @@ class Table:
     """Runs behind a mean that the paper prints."""
     curves: bool = False
     """Whether the report draws its rows' training."""
+    whole: bool = False
+    """Whether it is only shown of a study that declares all its rows."""
     compared: bool = False
     """Whether its rows are the detectors that figures and report set side by side."""
     numbered: str = ""

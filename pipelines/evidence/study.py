@@ -18,17 +18,15 @@ from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD
 from pipelines.data.dataset_spec import Fold
 from pipelines.detectors.ssd import ssd_config
-from pipelines.evaluation.bootstrap import (
-    METRICS,
-    RunSamples,
+from pipelines.evaluation.bootstrap import METRICS, RunSamples, resample_run
+from pipelines.evaluation.coco import score_records
+from pipelines.evaluation.intervals import (
     Spread,
     average_seeds,
     describe_difference,
     pooled_spread,
-    resample_run,
     widened_difference,
 )
-from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_ap
 from pipelines.evidence.paper_noise import could_tell
 from pipelines.evidence.paper_tables import Cell, Row, Table

@@ -156,7 +156,8 @@ def write_tables(folder: Path, papers: Papers, study: Study) -> None:
 
 def _trained(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
     """A query over runs; none where the study declares none of its rows."""
-    if not any(study.row_spec(row) for row in table.trained.values()):
+    declared = [study.row_spec(row) is not None for row in table.trained.values()]
+    if not (all(declared) if table.whole else any(declared)):
         return None
     built = trained_table(paper, table, study)
     return built.join(class_columns(table, study)) if table.classes else built

@@ -97,43 +97,24 @@ def train(
     """
     steps = steps or OwnSteps(detector, spec)
     progress = checkpoint.load(detector, steps.optimizer) if checkpoint else Progress()
-    detector.train()
-    window: list[dict[str, Tensor]] = []
-    saved = time.monotonic()
-    meter, joules_before = EnergyMeter(device), progress.joules or 0.0
+    log = _Log(progress, spec, device, label)
     part = own_part(spec.batch_size)
-    bar = tqdm(
-        total=spec.iterations,
-        initial=progress.step,
-        desc=label,
-        unit="step",
-        disable=not is_first(),
-    )
-    with bar:
+    saved = time.monotonic()
+    detector.train()
+    with log.bar:
         while progress.step < spec.iterations:
             began = time.perf_counter()
             indices = batch_indices(len(data), spec.batch_size, spec.seed, progress.step)[part]
             images, matches = data.batch(progress.step, indices, part.start)
-            window.append(_step(steps, progress.step, images, matches, spec))
+            losses = _step(steps, progress.step, images, matches, spec)
             progress.step += 1
-            bar.update()
-            last = progress.step == spec.iterations
-            if progress.step % LOG_EVERY == 0 or last:
-                rate = steps.optimizer.param_groups[0]["lr"]
-                row = _log_row(window, progress.step, rate, spec)
-                window.clear()
-                progress.history.append(row)
-                joules = meter.joules()
-                progress.joules = None if joules is None else joules_before + joules
-                speed = spec.batch_size * (bar.format_dict["rate"] or 0)
-                bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
+            log.add(losses, steps.optimizer.param_groups[0]["lr"])
             progress.seconds += time.perf_counter() - began
-            due = spec.validate_every and progress.step % spec.validate_every == 0
-            if validate and is_first() and (due or (last and spec.validate_every)):
+            if validate and is_first() and _validation_due(progress.step, spec):
                 progress.history.append({"step": progress.step, **validate(progress.step)})
                 detector.train()
             waited = time.monotonic() - saved
-            if checkpoint and is_first() and not window and waited >= checkpoint.seconds:
+            if checkpoint and is_first() and log.is_written and waited >= checkpoint.seconds:
                 checkpoint.save(detector, steps.optimizer, progress)
                 saved = time.monotonic()
     return progress
@@ -158,15 +139,54 @@ def _diverged(step: int, terms: str, spec: RunSpec) -> UserError:
     )
 
 
-def _log_row(
-    window: Sequence[dict[str, Tensor]], step: int, rate: float, spec: RunSpec
-) -> dict[str, float]:
-    own = [torch.stack([values[name].float() for values in window]).mean() for name in window[0]]
-    means = dict(zip(window[0], averaged(torch.stack(own)).tolist(), strict=True))
-    if not math.isfinite(means["loss"]):
-        terms = ", ".join(f"{name} {value:g}" for name, value in means.items())
-        raise _diverged(step, terms, spec)
-    return {"step": step, "learning_rate": rate, **means}
+def _validation_due(step: int, spec: RunSpec) -> bool:
+    every = spec.validate_every
+    return bool(every) and (step % every == 0 or step == spec.iterations)
+
+
+class _Log:
+    """Means of every few steps' losses, in the history and on a progress bar."""
+
+    def __init__(self, progress: Progress, spec: RunSpec, device: torch.device, label: str) -> None:
+        self.progress = progress
+        self.spec = spec
+        self.window: list[dict[str, Tensor]] = []
+        self.meter, self.joules_before = EnergyMeter(device), progress.joules or 0.0
+        self.bar = tqdm(
+            total=spec.iterations,
+            initial=progress.step,
+            desc=label,
+            unit="step",
+            disable=not is_first(),
+        )
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the history holds every step that has been made."""
+        return not self.window
+
+    def add(self, losses: dict[str, Tensor], rate: float) -> None:
+        """Take in the step that has just been made, and its learning rate."""
+        self.window.append(losses)
+        self.bar.update()
+        step = self.progress.step
+        if step % LOG_EVERY == 0 or step == self.spec.iterations:
+            row = {"step": step, "learning_rate": rate, **self._means()}
+            self.window.clear()
+            self.progress.history.append(row)
+            joules = self.meter.joules()
+            self.progress.joules = None if joules is None else self.joules_before + joules
+            speed = self.spec.batch_size * (self.bar.format_dict["rate"] or 0)
+            self.bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
+
+    def _means(self) -> dict[str, float]:
+        names = list(self.window[0])
+        own = [torch.stack([step[name].float() for step in self.window]).mean() for name in names]
+        means = dict(zip(names, averaged(torch.stack(own)).tolist(), strict=True))
+        if not math.isfinite(means["loss"]):
+            terms = ", ".join(f"{name} {value:g}" for name, value in means.items())
+            raise _diverged(self.progress.step, terms, self.spec)
+        return means
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,18 @@ import shutil
 
 import pytest
 
-from pipelines.data.preparing import prepared_folder
-from pipelines.system.paths import REPOSITORY
+from pipelines.data.preparing import ensure_prepared, prepared_folder
+from pipelines.system.paths import DATA
 from tests.pipelines.own_coco import write_coco
 
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
-    """A data set of one's own, of twenty images a split; what is prepared of it is removed."""
+    """A data set of one's own, of twenty images a split, prepared at 64 pixels until the end."""
     folder = tmp_path_factory.mktemp("small") / "own"
     write_coco(folder)
+    ensure_prepared(str(folder), 64)
     yield str(folder)
     name = prepared_folder(str(folder), 0).name.removesuffix("-0")
-    for path in (REPOSITORY / "data").glob(f"*{name}-*"):
+    for path in DATA.glob(f"*{name}-*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()

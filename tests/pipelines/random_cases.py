@@ -1,8 +1,10 @@
-"""Random truths and detections, and what pycocotools says of them."""
+"""Random truths and detections, and what pycocotools and faster-coco-eval say of them."""
 
 import contextlib
+import copy
 import io
 
+import faster_coco_eval as faster
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -53,3 +55,13 @@ def pycocotools_figures(dataset, detections):
         evaluation.accumulate()
         evaluation.summarize()
     return evaluation.stats
+
+
+def faster_figures(dataset, detections):
+    """COCO's twelve figures by faster-coco-eval, which matches in C++, as shares."""
+    truth = faster.COCO(dataset, use_deepcopy=True)
+    evaluation = faster.COCOeval_faster(truth, truth.loadRes(copy.deepcopy(detections)), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation.stats[:12]

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.bootstrap import Interval, RunSamples, resample_run
+from pipelines.evaluation.bootstrap import RunSamples, resample_run
 from pipelines.evaluation.coco import FIGURES, score_records
+from pipelines.evaluation.intervals import Interval
 from pipelines.runs.folder import RECORD_FILES
 from pipelines.runs.parameters import split_name
 from pipelines.runs.spec import RunSpec

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 from pipelines.evidence.claims.verdicts import Verdict
 from pipelines.evidence.papers import Paper
 from pipelines.evidence.study import Study

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 from pipelines.evaluation.small_samples import ratio_interval, spread_ratio, t_interval
 from pipelines.evidence.claims.answers import Answer, Evidence, describe_interval, not_testable
 from pipelines.evidence.claims.trained import DIRECTIONS, ONE_SEED, missing_rows

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluation.bootstrap import (
-    METRICS,
+from pipelines.evaluation.bootstrap import METRICS
+from pipelines.evaluation.intervals import (
     Interval,
     mean_interval,
     probability_better,

@@ -10,7 +10,7 @@ import math
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 
 EQUAL_MARGIN = 1.0
 """Points within which two rows count as equal: the last place of the SSD paper's Tables 5 to 7."""

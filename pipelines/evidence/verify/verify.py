@@ -21,11 +21,12 @@ from pipelines.evidence.verify.rebuild import (
     compute_run,
     open_study,
 )
-from pipelines.evidence.verify.records import check_runs
+from pipelines.evidence.verify.records import check_runs, other_code
 from pipelines.evidence.verify.rescore import check_sizes, start_scoring
 from pipelines.evidence.verify.seals import SUMS, check_sums, write_sums
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.system.errors import UserError
+from pipelines.system.machine import code_state
 from pipelines.system.paths import DATA, RESULTS
 
 PROFILES = ("reference", "quick")
@@ -67,7 +68,8 @@ def verify(
     computing = [pool.submit(compute_run, runs / name, fast) for name in sound]
     yield Level(
         "runs",
-        f"{len(by_run)} of the {len(declared)} that params.yaml declares",
+        f"{len(by_run)} of the {len(declared)} that params.yaml declares"
+        + other_code(runs, sound, code_state()["code_hash"]),
         [finding for findings in by_run.values() for finding in findings],
     )
     computed = {name: run.result() for name, run in zip(sound, computing, strict=True)}

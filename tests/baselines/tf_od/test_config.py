@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.tf_od.config import PUBLISHED_RATE, Training, model_config, pipeline_config
+from baselines.tf_od.config import Training, model_config, pipeline_config
 
 MODEL = model_config(classes=3, input_size=512, weight_decay=4e-5)
 
@@ -46,7 +46,3 @@ def test_the_training_is_that_of_the_specification():
 def test_each_augmentation_is_switched_on_alone(switch, name):
     training = Training(8, 600, 0.01, 20, **{switch: True})
     assert re.findall(r"data_augmentation_options { (\w+)", write(training)) == [name]
-
-
-def test_the_published_rate_is_the_zoo_s_at_the_zoo_s_batch():
-    assert pytest.approx(0.08) == 512 * PUBLISHED_RATE

@@ -20,6 +20,7 @@ from tests.pipelines.data.formats.dota_files import (
     Dota,
 )
 from tests.pipelines.data.formats.voc_devkit import PARTS, Devkit, object_xml
+from tests.pipelines.data.formats.yolo_files import write_small
 
 CONTENT: dict[str, Any] = {
     "images": [
@@ -132,3 +133,9 @@ def dota(tmp_path: Path) -> Dota:
     made.add("train", "P0002.png", (20, 25), UPRIGHT)
     made.add("val", "P0003.png", (30, 20), HEAD + UPRIGHT)
     return made
+
+
+@pytest.fixture
+def yolo(tmp_path: Path) -> Path:
+    write_small(tmp_path / "set")
+    return tmp_path / "set"

@@ -1,17 +1,18 @@
-"""Match records against pycocotools' own twelve figures, and against values worked out by hand."""
+"""Match records against two other programs' twelve figures, and against values by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.evaluation.coco import FIGURES, RECORD_COLUMNS, match_records, score_records
-from tests.pipelines.random_cases import pycocotools_figures, random_case
+from tests.pipelines.random_cases import faster_figures, pycocotools_figures, random_case
 
 
+@pytest.mark.parametrize("oracle", [pycocotools_figures, faster_figures])
 @pytest.mark.parametrize("seed", range(6))
-def test_twelve_figures_equal_pycocotools(seed, tmp_path):
+def test_twelve_figures_equal_those_of_pycocotools_and_faster_coco_eval(seed, oracle, tmp_path):
     dataset, detections = random_case(seed)
-    expected = pycocotools_figures(dataset, detections)
+    expected = oracle(dataset, detections)
     path = tmp_path / "matches.csv"
     match_records(dataset, detections).to_csv(path, index=False)
     figures = score_records(pd.read_csv(path)).figures

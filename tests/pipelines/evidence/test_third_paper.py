@@ -1,15 +1,17 @@
 """A third paper is one file: its table is written and its claims are answered."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from pipelines.evaluation.coco import match_records
 from pipelines.evidence.claims.ledger import answer_all, write_claims
+from pipelines.evidence.paper_tables import Builder, Row
 from pipelines.evidence.report.tables import read_tables
 from pipelines.evidence.study import Study
-from pipelines.evidence.tables import write_tables
+from pipelines.evidence.tables import BUILDERS, write_tables
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.evidence.tiny_paper import tiny_paper
 from tests.pipelines.random_cases import random_case
@@ -80,3 +82,13 @@ def test_its_claims_are_answered(papers, study):
     assert "| T1 data       | drawn scenes | scenes |" in text
     summary = (study.folder / "summary.md").read_text()
     assert "The statements that matter most in the paper, Tiny paper" in summary
+
+
+def test_a_table_that_is_shown_whole_or_not_at_all(papers, study):
+    (paper,) = papers
+    table = replace(paper.tables["samplers"], whole=True)
+    build = BUILDERS[Builder.TRAINED]
+    assert build(paper, table, study) is not None
+    more = replace(table, rows={**table.rows, "third": Row("third", {}, row="undeclared")})
+    assert build(paper, more, study) is None
+    assert build(paper, replace(more, whole=False), study) is not None

@@ -12,7 +12,6 @@ from torch import nn
 
 from method.detection import Detections
 from method.detector import StepLosses, Tensors, TrainableDetector
-from pipelines.data.preparing import ensure_prepared
 from pipelines.deploy.export.export import Options, export_run
 from pipelines.detectors.build import build_detector
 from pipelines.evaluation.run import run
@@ -116,7 +115,6 @@ def trained(cells, small_data, tmp_path):
         dataset=small_data, input_size=64, detector=NAME, iterations=40, batch_size=4,
         learning_rate=0.05, precision=Precision.FP32, threads=1,
     )  # fmt: skip
-    ensure_prepared(small_data, 64)
     folder = tmp_path / "runs" / "cells-s0"
     run(spec, folder)
     ledger = pd.DataFrame([ledger_row(folder)])

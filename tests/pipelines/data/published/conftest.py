@@ -1,4 +1,4 @@
-"""A server that publishes small data sets, and a root to fetch them to."""
+"""A server that publishes small data sets, a root to fetch them to, and one file's download."""
 
 import hashlib
 from dataclasses import replace
@@ -8,6 +8,7 @@ import pytest
 from pipelines.data.published.catalogue import PUBLISHED
 from tests.pipelines.data.published.archives import small_archives
 from tests.pipelines.data.published.loopback import loopback
+from tests.pipelines.data.published.one_file import Get
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def publish(server, monkeypatch):
         return [archive.name for archive in archives]
 
     return publish
+
+
+@pytest.fixture
+def get(server, tmp_path):
+    """Downloads the server's `set.zip`."""
+    return Get(server.url("set.zip"), tmp_path / "in" / "set.zip")
 
 
 @pytest.fixture

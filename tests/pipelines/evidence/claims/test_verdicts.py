@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.evaluation.bootstrap import Interval
+from pipelines.evaluation.intervals import Interval
 from pipelines.evidence.claims.verdicts import (
     Published,
     Verdict,

@@ -65,14 +65,14 @@ def write_run(folder, number, manifest):
         "specification": spec.to_dict(),
         "specification_hash": spec.hash,
         "data": manifest,
-        "code": {"code_hash": "0123456789ab"},
+        "code": {"commit": None, "changed": False, "code_hash": "0123456789ab"},
         "machine": {
-            "device": "a processor", "threads": 1, "python": "3.11.9",
+            "device": "a processor", "device_type": "cpu", "threads": 1, "python": "3.11.9",
             "packages": {"torch": "1", "numpy": "1", "pillow": "1", "scipy": "1"},
         },
         "cost": {
-            "parameters": 1000, "training_seconds": 10.5, "training_images": 480,
-            "images_a_second": 45.7, "peak_memory_mib": 100.0,
+            "parameters": 1000, "flops_an_image": 10**9, "training_seconds": 10.5,
+            "training_images": 480, "images_a_second": 45.7, "peak_memory_mib": 100.0,
         },
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record, indent=1))
