@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from pipelines.runs.registry import ENTRIES
 from pipelines.runs.spec import RunSpec
@@ -51,3 +52,7 @@ def test_a_stage_depends_on_all_code_that_it_runs(stage):
 def test_every_file_of_code_that_a_stage_names_is_there(stage):
     code = [name for name in STAGES[stage].get("deps", ()) if name.startswith("pipelines")]
     assert [name for name in code if not (ROOT / name).exists()] == []
+
+
+def test_no_two_pipelines_make_the_same_file():
+    Repo(str(ROOT)).index.check_graph()
