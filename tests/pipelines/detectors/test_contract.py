@@ -32,7 +32,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_DETECTRON2, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_DETECTRON2, "learning_rate": 0.001},
     DetectorName.RETINANET_TORCHVISION: ON_RESNET,
-    DetectorName.RETINANET_R50: {**OF_DETECTRON2, "input_size": 256, "learning_rate": 0.002},
+    DetectorName.RETINANET_R50: {
+        **OF_DETECTRON2, "input_size": 192, "learning_rate": 0.002, "iterations": 40,
+    },
     DetectorName.LAPNET: {"balance": Balance.RATIO, "ambiguity": Switch.OFF},
     DetectorName.SSD_MOBILENET_V2_TF: {
         "weight_decay": 4e-5, "learning_rate": 0.02, "iterations": 60,
@@ -76,7 +78,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     counts = ScenesSpec(train=8, val=1, test=8)
     sources = open_dataset(DatasetSpec("scenes", scenes=counts))
-    for size in (64, SIZE, 256):
+    for size in (64, SIZE, 192):
         prepare(sources, folder / str(size), size, progress=False)
     return folder
 

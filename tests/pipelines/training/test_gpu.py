@@ -82,7 +82,7 @@ def trained(spec, device, path):
     with simulated_gpu() as waits:
         detector = build_detector(spec, 1, to_batch(split.images, CPU)).to(device)
         progress = run.train_detector(detector, split, spec, device, Checkpoint(path, "", 1e9))
-        of_training = [wait for wait in waits if "trainer.train" in wait]
+        of_training = [wait for wait in waits if "loop.train" in wait]
         detections = run.detect_all(detector, split, spec, device)
         weights = {name: value.to(CPU) for name, value in detector.state_dict().items()}
     return progress.history, detections, weights, of_training
@@ -102,7 +102,7 @@ def test_a_gpu_gives_what_the_cpu_gives(changes, tmp_path):
         assert one["score"] == pytest.approx(other["score"], abs=1e-4)
     if changes not in RIVALS:
         assert waits
-        assert [wait for wait in waits if "trainer._log_row" not in wait] == []
+        assert [wait for wait in waits if "loop._means" not in wait] == []
 
 
 @pytest.mark.parametrize("memory", [2**40, 0], ids=["images there", "images here"], indirect=True)
