@@ -23,6 +23,7 @@ from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 from detectron2.utils.file_io import PathManager
 from torch import Tensor, nn
+from torch.jit import optimized_execution  # type: ignore[attr-defined]
 
 from method.detection import Detections, Selection
 from method.detector import Activations, StepLosses, TrainableDetector
@@ -157,7 +158,9 @@ class Detectron2Detector(TrainableDetector[Instances]):
         return Instances(size, gt_boxes=Boxes(boxes), gt_classes=labels - 1)
 
     def losses(self, images: Tensor, matches: Sequence[Instances]) -> StepLosses:
-        with EventStorage():
+        # TorchScript fuses a loss from its third call on, with other last bits: a run that was
+        # resumed, or is not the first of its process, would not repeat.
+        with EventStorage(), optimized_execution(False):
             return StepLosses(self.model(_inputs(images, matches)))
 
     @torch.no_grad()

@@ -32,20 +32,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_DETECTRON2, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_DETECTRON2, "learning_rate": 0.001},
     DetectorName.RETINANET_TORCHVISION: ON_RESNET,
-    DetectorName.RETINANET_R50: {
-        **OF_DETECTRON2, "input_size": 192, "learning_rate": 0.002, "iterations": 40,
-    },
+    DetectorName.RETINANET_R50: {**OF_DETECTRON2, "input_size": SIZE, "learning_rate": 0.002},
     DetectorName.LAPNET: {"balance": Balance.RATIO, "ambiguity": Switch.OFF},
     DetectorName.SSD_MOBILENET_V2_TF: {
         "weight_decay": 4e-5, "learning_rate": 0.02, "iterations": 60,
     },
 }  # fmt: skip
-"""Settings at which a rival learns something in so few steps, but not "all is empty".
-
-RetinaNet's coarsest map must have two cells: of one cell, kernels see nothing but padding with
-some of their taps, whose gradients oneDNN leaves arbitrary, and the clipping of gradients by their
-norm spreads that over all weights.
-"""
+"""Settings at which a rival learns something in so few steps, but not "all is empty"."""
 FITTED = {DetectorName.SCALE_AWARE_SSD: (6, 11), DetectorName.LAPNET: (12, 40)}
 """Those that train fast enough for a test, and the sides (pixels) of the objects that fit them."""
 
@@ -78,7 +71,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     counts = ScenesSpec(train=8, val=1, test=8)
     sources = open_dataset(DatasetSpec("scenes", scenes=counts))
-    for size in (64, SIZE, 192):
+    for size in (64, SIZE):
         prepare(sources, folder / str(size), size, progress=False)
     return folder
 
