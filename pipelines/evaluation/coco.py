@@ -130,7 +130,8 @@ def _evaluate(annotations: Mapping[str, Any], detections: Sequence[Any]) -> COCO
         truth = COCO()
         truth.dataset = dict(annotations)
         truth.createIndex()
-        found = truth.loadRes(list(detections)) if len(detections) else COCO()
+        # A copy of each: loadRes writes fields of its own into what it is given.
+        found = truth.loadRes([dict(d) for d in detections]) if len(detections) else COCO()
         evaluation = _Evaluation(truth, found, "bbox")
         evaluation.params.imgIds = sorted(truth.imgs)
         evaluation.evaluate()

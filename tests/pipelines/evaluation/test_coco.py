@@ -1,5 +1,7 @@
 """Match records against two other programs' twelve figures, and against values by hand."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +23,14 @@ def test_twelve_figures_equal_those_of_pycocotools_and_faster_coco_eval(seed, or
             assert np.isnan(figures[name])
         else:
             assert figures[name] == pytest.approx(100 * value, abs=1e-9), name
+
+
+def test_detections_stay_as_they_were():
+    dataset, detections = random_case(0)
+    before = deepcopy(detections)
+    match_records(dataset, detections)
+    assert detections
+    assert detections == before
 
 
 def one_object(detections):
