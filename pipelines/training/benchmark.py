@@ -1,16 +1,4 @@
-"""Time the training loop, and what LapNet adds to its network: `python -m pipelines.benchmark`.
-
-Times are medians of steps taken in turn, in one process. A step of the bare network is forward,
-backward from its outputs, and the optimiser's update. Three tables:
-
-1. SSD: images/s. The loop adds the taking of images, the targets, the sampling of negatives and
-   the losses. "Plain" is the bare network with torch's own strided depthwise convolutions
-   (`method/depthwise.py` says why they are replaced); "compiled" the loop with `compile: on`.
-2. LapNet on MobileNet v2: the part that assignment and losses have in a step whose objects are
-   matched anew.
-3. LapNet with COCO's anchors: the most memory that assignment, losses and their gradients hold at
-   once beside the network and its maps, by torch's log of allocations.
-"""
+"""What `pipelines.benchmark` measures: its `--help` says what each table holds."""
 
 from __future__ import annotations
 
