@@ -66,17 +66,24 @@ def published_weights(path: str) -> dict[str, Tensor]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights of a `.pkl` of the zoo, by their names; nothing but arrays is unpickled.
+    """Weights of a `.pkl` of the zoo or a trainer's `.pth`, by their names.
+
+    Nothing but arrays and plain values is unpickled.
 
     Raises:
         ValueError: it is no such file.
     """
     try:
+        if path.suffix == ".pth":
+            return dict(torch.load(path, map_location="cpu", weights_only=True)["model"])
         with path.open("rb") as file:
             weights = _ArraysOnly(file, encoding="latin1").load()["model"]
         return {name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: no weights of Detectron2's model zoo: {error}") from None
+    except (
+        pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, RuntimeError,
+    ) as error:  # fmt: skip
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: no weights of Detectron2: {reason}") from None
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -112,8 +119,11 @@ class Detectron2Detector(TrainableDetector[Instances]):
             torch.manual_seed(seed)
             self.model = build_model(self.config)
 
-    def load(self, weights: Mapping[str, Tensor]) -> None:
+    def load(self, weights: Mapping[str, Tensor]) -> list[str]:
         """Take over the weights that fit in name and shape: not the heads of other classes.
+
+        Returns:
+            The names of what stays as it was drawn.
 
         Raises:
             ValueError: some of the backbone's are not among them.
@@ -121,12 +131,12 @@ class Detectron2Detector(TrainableDetector[Instances]):
         own = self.model.state_dict()
         fitting = {n: w for n, w in weights.items() if n in own and w.shape == own[n].shape}
         parts = ("num_batches_tracked", "cell_anchors")
-        backbone = {n for n in own if n.startswith("backbone.") and not n.endswith(parts)}
-        if missing := sorted(backbone - fitting.keys()):
-            raise ValueError(
-                f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}"
-            )
+        missing = [name for name in own if name not in fitting and not name.endswith(parts)]
+        if encoder := [name for name in missing if name.startswith("backbone.")]:
+            name = min(encoder)
+            raise ValueError(f"init: the file has no {name} of {tuple(own[name].shape)}")
         self.model.load_state_dict(fitting, strict=False)
+        return missing
 
     def forward(self, images: Tensor) -> Any:
         """Scores and boxes as the head gives them; of a two-stage detector, its detections.

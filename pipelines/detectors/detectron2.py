@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from baselines import detectron2
-from pipelines.detectors.weights import read_weights
+from pipelines.detectors.weights import read_weights, say_what_is_fresh
 from pipelines.runs.spec import RunSpec
 
 
@@ -17,13 +17,18 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> detectron2.Detect
     detector = detectron2.Detectron2Detector(
         path, classes, spec.input_size, spec.seed, from_scratch=from_scratch
     )
-    if spec.init == "zoo":
-        detector.load(detectron2.published_weights(path))
-    elif spec.init.endswith(".safetensors"):
-        weights = read_weights(spec.init)
-        detector.load({name.removeprefix("model."): w for name, w in weights.items()})
-    elif spec.init.endswith(".pkl"):
-        detector.load(detectron2.read_weights(Path(spec.init)))
-    elif not from_scratch:
-        raise ValueError(f"init must be none, zoo, a .safetensors or a .pkl, not {spec.init}")
+    if from_scratch:
+        return detector
+    say_what_is_fresh(detector.load(_weights(spec.init, path)), spec)
     return detector
+
+
+def _weights(init: str, path: str) -> dict[str, Tensor]:
+    """What `init` names, by the names of the model of a configuration."""
+    if init == "zoo":
+        return detectron2.published_weights(path)
+    if init.endswith(".safetensors"):
+        return {name.removeprefix("model."): w for name, w in read_weights(init).items()}
+    if init.endswith((".pkl", ".pth")):
+        return detectron2.read_weights(Path(init))
+    raise ValueError(f"init must be none, zoo, a .safetensors, a .pkl or a .pth, not {init}")

@@ -12,7 +12,11 @@ from method.lapnet.choices import Backbone
 from method.lapnet.detector import LapNet, LapNetConfig
 from method.lapnet.network import MobileNetEncoder
 from method.mobilenet import load_folded
-from pipelines.detectors.weights import normalise_as_imagenet, weights_fingerprint
+from pipelines.detectors.weights import (
+    load_all_but_other_classes,
+    normalise_as_imagenet,
+    weights_fingerprint,
+)
 from pipelines.runs.spec import RunSpec, Switch
 
 
@@ -38,8 +42,12 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
             raise ValueError(f"init: {spec.init} is of MobileNet v2, not of {spec.backbone}")
         with np.load(spec.init, allow_pickle=False) as layers:
             load_folded(encoder.blocks, layers, (calibration - detector.mean) / detector.std)
+    elif spec.init.endswith(".safetensors"):
+        load_all_but_other_classes(detector, spec)
     elif spec.init not in ("none", "zoo"):
-        raise ValueError(f"init must be none, zoo or a .npz of folded weights, not {spec.init}")
+        raise ValueError(
+            f"init must be none, zoo, a .npz of folded weights or a .safetensors, not {spec.init}"
+        )
     return detector
 
 

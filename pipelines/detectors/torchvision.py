@@ -8,6 +8,7 @@ from torch import Tensor
 
 from baselines import torchvision
 from baselines.torchvision import TorchvisionDetector
+from pipelines.detectors.weights import load_all_but_other_classes
 from pipelines.runs.spec import RunSpec
 
 
@@ -24,6 +25,13 @@ def build_retinanet(spec: RunSpec, classes: int, calibration: Tensor) -> Torchvi
 def _build(
     make: Callable[..., TorchvisionDetector], spec: RunSpec, classes: int
 ) -> TorchvisionDetector:
-    if spec.init not in ("none", "torchvision"):
-        raise ValueError(f"init must be none or torchvision (COCO's weights), not {spec.init}")
-    return make(classes, spec.input_size, pretrained=spec.init == "torchvision", seed=spec.seed)
+    own = spec.init.endswith(".safetensors")
+    if not own and spec.init not in ("none", "torchvision"):
+        raise ValueError(
+            f"init must be none, torchvision (COCO's weights) or a .safetensors, not {spec.init}"
+        )
+    pretrained = spec.init == "torchvision"
+    detector = make(classes, spec.input_size, pretrained=pretrained, seed=spec.seed)
+    if own:
+        load_all_but_other_classes(detector, spec)
+    return detector

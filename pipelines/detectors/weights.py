@@ -12,11 +12,12 @@ from torch import Tensor
 from method.detector import Detector
 from method.lapnet.detector import LapNet
 from method.ssd import SSD
-from pipelines.system.errors import UserError
+from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import UserError, note
 
 PUBLISHED = ("none", "torchvision", "zoo")
-WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".index")
-"""Folded ImageNet weights, a run's weights, Detectron2's and TensorFlow's checkpoints."""
+WEIGHT_FILES = (".npz", ".safetensors", ".pkl", ".pth", ".index")
+"""Folded ImageNet weights, a run's weights, Detectron2's two kinds, TensorFlow's checkpoints."""
 HEADS = r"_heads\.|^BoxPredictor/"
 ENCODERS = r"encoder\.|ssd_mobile_net_v2_keras_feature_extractor/"
 """In the names of weights, of this project's SSDs and of TensorFlow's."""
@@ -73,6 +74,37 @@ def load_all_but_heads(detector: Detector, weights: dict[str, Tensor]) -> None:
     if missing:
         raise ValueError(f"init: the file has no {missing[0]} of {tuple(own[missing[0]].shape)}")
     detector.load_state_dict({**own, **shared})
+
+
+def load_all_but_other_classes(detector: Detector, spec: RunSpec) -> None:
+    """Take over the run's weights that `init` names, and say which layers could not be.
+
+    What is of other classes stays as it was drawn: the layers that differ in how many outputs they
+    have, and in nothing else.
+
+    Raises:
+        ValueError: a layer is missing, differs in more than its outputs, or stays as drawn though
+            nothing will be trained.
+    """
+    own, weights = detector.state_dict(), read_weights(spec.init)
+    for name, value in own.items():
+        if name not in weights or weights[name].shape[1:] != value.shape[1:]:
+            raise ValueError(f"init: {spec.init} has no {name} of {tuple(value.shape)}")
+    fitting = {n: weights[n] for n, value in own.items() if weights[n].shape == value.shape}
+    detector.load_state_dict(fitting, strict=False)
+    say_what_is_fresh([name for name in own if name not in fitting], spec)
+
+
+def say_what_is_fresh(layers: list[str], spec: RunSpec) -> None:
+    """Name the layers that no file filled.
+
+    Raises:
+        ValueError: there are some, though nothing will be trained.
+    """
+    if layers and spec.iterations == 0:
+        raise ValueError(f"init: {spec.init} is not of this detector: nothing fits {layers[0]}")
+    if layers:
+        note(f"{spec.init} is of other classes; these layers start afresh: {', '.join(layers)}")
 
 
 def normalise_as_imagenet(detector: SSD | LapNet) -> None:

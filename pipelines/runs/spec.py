@@ -79,8 +79,9 @@ class RunSpec:
     width: float = _explained("multiplier of the network's channels", 1.0, of=Family.SSD)
     init: str = _explained(
         "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
-        "folded ImageNet weights; a run's model.safetensors (all but the heads, unless iterations "
-        "is 0); or a checkpoint of TensorFlow's (its .index)",
+        "folded ImageNet weights; a run's model.safetensors (of an SSD all but the heads, unless "
+        "iterations is 0; of others all but the layers of other classes); or a checkpoint of "
+        "Detectron2's (.pth, .pkl) or TensorFlow's (its .index)",
         "none",
     )
     released: tuple[Released, ...] = _explained(

@@ -205,11 +205,12 @@ def train_detector(
             detector, training, spec, checkpoint, validate=validate, label=label
         )
     assert isinstance(detector, TrainableDetector)
-    images = range(len(training.images))
-    detector.look_at(
-        [torch.from_numpy(training.boxes(i)) for i in images],
-        [torch.from_numpy(training.labels(i)) for i in images],
-    )
+    if spec.iterations:
+        images = range(len(training.images))
+        detector.look_at(
+            [torch.from_numpy(training.boxes(i)) for i in images],
+            [torch.from_numpy(training.labels(i)) for i in images],
+        )
     return train(
         detector,
         make_batches(host_matcher(detector, device), training, spec, device),
