@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from pipelines.system.paths import REPOSITORY, declaring_repository
+
 ROOT_VARIABLE = "DETECTION_DATA"
-DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
+DEFAULT_ROOT = declaring_repository(REPOSITORY).parent / "shared" / "data"
 """Beside the repository."""
 
 FOLDERS = {

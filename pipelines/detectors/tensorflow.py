@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
 from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
@@ -19,7 +21,7 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> TensorFlowDetecto
     if spec.init.endswith(".safetensors"):
         load_all_but_heads(detector, read_weights(spec.init))
     elif spec.init.endswith(".index"):
-        detector.restore(spec.init.removesuffix(".index"), whole=False)
+        detector.restore(str(Path(spec.init).absolute().with_suffix("")), whole=False)
     elif spec.init == "zoo":
         detector.restore(published_checkpoint(), whole=False)
     elif spec.init != "none":

@@ -10,7 +10,7 @@ from pipelines.own_data.adaptation import fill_in
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import read_parameters, workbench_spec
-from pipelines.system.paths import RESULTS
+from pipelines.system.paths import RESULTS, read_paths_as_declared
 
 FOLDER = RESULTS / "workbench"
 
@@ -21,6 +21,7 @@ def run_workbench() -> None:
     Raises:
         UserError: a parameter is wrong, or the data set is not found or broken.
     """
+    read_paths_as_declared()
     spec = workbench_spec(fill_in(read_parameters()))
     ensure_prepared(spec.dataset, spec.input_size, spec.fold)
     run(spec, FOLDER / "run")

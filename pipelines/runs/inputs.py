@@ -18,7 +18,7 @@ from pipelines.data.fingerprint import content_digest
 from pipelines.data.registry import NAMES, own_folder
 from pipelines.system.files import write_whole
 from pipelines.system.hashing import file_sha256
-from pipelines.system.paths import PARAMETERS, RESULTS
+from pipelines.system.paths import PARAMETERS, RESULTS, read_paths_as_declared
 
 WRITTEN = RESULTS / "workbench" / "inputs.json"
 OTHER_RUNS = ("rows", "runs", "overrides", "profiles", "expected", "notice")
@@ -75,5 +75,6 @@ def write_inputs() -> None:
     Raises:
         UserError: the data set is not there.
     """
+    read_paths_as_declared()
     parameters = YAML(typ="safe", pure=True).load(PARAMETERS.read_text("utf-8"))
     write_whole(WRITTEN, json.dumps(inputs(parameters), indent=1, default=str) + "\n")

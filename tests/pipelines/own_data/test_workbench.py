@@ -39,12 +39,16 @@ def project(copied):
     return copied
 
 
-def exp_run(project, **changes):
+def exp_run(project, *options, **changes):
     """Ends of `dvc exp run -S KEY=VALUE ... workbench`: its exit code, and all that it said."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     named = [f"-S{name}={value}" for name, value in changes.items()]
+    return dvc(project, "exp", "run", *options, *named, "workbench")
+
+
+def dvc(project, *arguments):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "exp", "run", *named, "workbench"],
+        [sys.executable, "-m", "dvc", *arguments],
         cwd=project,
         env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"},
         stdout=subprocess.PIPE,
@@ -110,3 +114,32 @@ def test_a_refused_change_leaves_the_last_figures(project):
     assert code != 0
     assert "error: params.yaml: sampler must be one of basic, 1:1, dns, not 'hardest'" in said
     assert (project / METRICS).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_in_a_queue_and_in_a_copy_relative_paths_mean_what_they_mean_here(project, tmp_path):
+    """The queued run starts from the weights of the first."""
+    write_coco(project.parent / "own")
+    command = {"profile": "own", "dataset": "../own", "detector": "lapnet", **SMALL}
+    code, said = exp_run(project, **command, init="none")
+    assert code == 0, said
+    record = record_of(project)
+    code, said = exp_run(project, "--temp", "--name", "copied", **command, init="none", seed=1)
+    assert code == 0, said
+    assert record_of(project) == record
+    shutil.copy(project / "results/workbench/run/model.safetensors", project.parent)
+    command["init"] = "../model.safetensors"
+    code, said = exp_run(project, "--queue", "--name", "queued", **command)
+    assert code == 0, said
+    code, said = dvc(project, "queue", "start")
+    assert code == 0, said
+    code, said = dvc(project, "queue", "logs", "--follow", "queued")
+    assert code == 0, said
+    for name, differs in (("copied", "seed"), ("queued", "init")):
+        run = tmp_path / name
+        code, said = dvc(project, "get", ".", "results/workbench/run", "--rev", name, "-o", run)
+        assert code == 0, said
+        found = json.loads((run / "run.json").read_text())
+        specification = record["specification"]
+        assert [k for k, v in specification.items() if found["specification"][k] != v] == [differs]
+        assert found["data"]["splits"] == record["data"]["splits"]
