@@ -36,16 +36,32 @@ def main() -> None:
         help="images on which the file is compared with PyTorch (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--int8", type=int, nargs="?", const=64, metavar="N",
-        help="write FILE-int8.onnx too, calibrated on N training images (%(const)s), and say what "
-        "it costs in AP",
+        "--float-input", action="store_true",
+        help="take the image as float32, still from 0 to 255: for runtimes without uint8 inputs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fixed-outputs", action="store_true",
+        help="outputs of a fixed size, and num_detections: for runtimes, such as TensorRT's older "
+        "ones, that know every size beforehand",
+    )  # fmt: skip
+    parser.add_argument(
+        "--int8", nargs="?", const="cpu", choices=("cpu", "tensorrt"), metavar="FOR",
+        help="write FILE-int8.onnx too, for cpu (ONNX Runtime; the default) or tensorrt (symmetric "
+        "scales), and say what it costs in AP",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", type=int, default=64, metavar="N",
+        help="training images that --int8 is calibrated on (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--time", action="store_true", help="compare the speed with PyTorch's on this machine"
     )
     arguments = parser.parse_args()
-    for option, value in (("--images", arguments.images), ("--int8", arguments.int8)):
-        if value is not None and value < 1:
+    for option, value in (
+        ("--images", arguments.images),
+        ("--calibration", arguments.calibration),
+    ):
+        if value < 1:
             raise UserError(f"{option} must be 1 or more, not {value}")
     if arguments.out and arguments.out.suffix != ".onnx":
         raise UserError(f"--out {arguments.out}: give a file that ends in .onnx")
@@ -55,9 +71,16 @@ def main() -> None:
     require_run(arguments.run)
 
     from pipelines.deploy.export.export import Options, export_run
+    from pipelines.deploy.export.graph import Form
+    from pipelines.deploy.export.int8 import Target
 
     options = Options(
-        arguments.out, arguments.opset, arguments.images, arguments.int8, arguments.time
+        out=arguments.out,
+        form=Form(arguments.opset, arguments.float_input, arguments.fixed_outputs),
+        images=arguments.images,
+        int8=Target(arguments.int8) if arguments.int8 else None,
+        calibration=arguments.calibration,
+        time=arguments.time,
     )
     if fault := export_run(arguments.run, options):
         print(f"error: {fault}", file=sys.stderr)

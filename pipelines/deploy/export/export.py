@@ -21,8 +21,8 @@ from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import ensure_prepared, prepared_folder
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.deploy.export.check import compare
-from pipelines.deploy.export.graph import add_metadata, export_graph
-from pipelines.deploy.export.int8 import choose_calibration, quantise
+from pipelines.deploy.export.graph import Form, add_metadata, export_graph
+from pipelines.deploy.export.int8 import Target, choose_calibration, quantise
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.detectors.trained import TrainedRun, open_run
 from pipelines.evaluation.coco import match_records, score_records
@@ -44,11 +44,13 @@ class Options:
 
     out: Path | None
     """The file to write; the run's name, .onnx, when None."""
-    opset: int
+    form: Form
     images: int
     """On which the file is compared with PyTorch."""
-    int8: int | None
-    """Training images to calibrate a second, quantised file on; None for no such file."""
+    int8: Target | None
+    """For what to write a second, quantised file; None for no such file."""
+    calibration: int
+    """Training images that it is calibrated on."""
     time: bool
     """Compare the speed with PyTorch's."""
 
@@ -61,23 +63,23 @@ def export_run(folder: Path, options: Options) -> str | None:
     """
     run = open_run(folder)
     target = options.out or Path(f"{run.name}.onnx")
-    fault = export(run, folder / WEIGHTS, target, options.opset, options.images)
+    fault = export(run, folder / WEIGHTS, target, options.form, options.images)
     if fault:
         return f"{target} is not written: {fault}"
     written = [target]
     if options.int8:
         written.append(target.with_name(f"{target.stem}-int8.onnx"))
-        write_int8(run, target, written[-1], options.int8)
+        write_int8(run, target, written[-1], options.int8, options.calibration)
     if options.time:
         time_against_pytorch(run, written)
     return None
 
 
-def export(run: TrainedRun, weights: Path, target: Path, opset: int, images: int) -> str | None:
+def export(run: TrainedRun, weights: Path, target: Path, form: Form, images: int) -> str | None:
     """Write `target` if it passes the check on so many images, else tell its fault."""
     if reason := run.spec.entry.not_exported:
         raise UserError(f"{run.spec.detector}: {reason}")
-    model = export_graph(run.detector, opset)
+    model = export_graph(run.detector, form)
     assert isinstance(run.detector, SSD | LapNet)
     origin = {
         "run": run.name,
@@ -95,7 +97,7 @@ def export(run: TrainedRun, weights: Path, target: Path, opset: int, images: int
         if comparison.fault:
             return comparison.fault
         fresh.replace(target)
-    print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB, opset {opset}")
+    print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB, opset {form.opset}")
     return None
 
 
@@ -109,7 +111,7 @@ def check_images(spec: RunSpec, count: int) -> tuple[NDArray[np.uint8], str]:
     return np.stack(drawn), f"drawn scenes ({spec.dataset} is not prepared here)"
 
 
-def write_int8(run: TrainedRun, model: Path, target: Path, count: int) -> None:
+def write_int8(run: TrainedRun, model: Path, target: Path, runtime: Target, count: int) -> None:
     """Quantise `model`, calibrated on `count` training images, and say what it costs in AP.
 
     Raises:
@@ -120,13 +122,13 @@ def write_int8(run: TrainedRun, model: Path, target: Path, count: int) -> None:
     calibration = choose_calibration(training.images, count)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as scratch:
         fresh = Path(scratch) / target.name
-        quantise(model, fresh, calibration)
+        quantise(model, fresh, calibration, runtime)
         before, after = (average_precision(OnnxDetector(path), test) for path in (model, fresh))
         fresh.replace(target)
     print(
-        f"{target}: {target.stat().st_size / 2**20:.1f} MiB, calibrated on {len(calibration)} "
-        f"training images; AP on {len(test.images)} test images {after:.2f}, float32 "
-        f"{before:.2f}: it costs {before - after:.2f}"
+        f"{target}: {target.stat().st_size / 2**20:.1f} MiB, for {runtime}, calibrated on "
+        f"{len(calibration)} training images; AP on {len(test.images)} test images {after:.2f}, "
+        f"float32 {before:.2f}: it costs {before - after:.2f}"
     )
 
 

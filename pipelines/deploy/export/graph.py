@@ -6,6 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import onnx
 import torch
@@ -21,20 +22,39 @@ from pipelines.system.errors import UserError
 
 OPSET = 18
 OPSETS = range(17, 24)
-INPUT = "image: uint8, 1 x {size} x {size} x 3 (NHWC), RGB; normalised inside"
+INPUT = "image: {kind}, 1 x {size} x {size} x 3 (NHWC), RGB from 0 to 255; normalised inside"
 OUTPUTS = ("boxes", "scores", "labels")
+COUNT = "num_detections"
+"""The output that says how many rows of the others are detections, where their number is fixed."""
 CANDIDATES = tuple(f"candidate_{name}" for name in OUTPUTS)
 """What enters suppression, inside the graph."""
 OUTPUT_MEANING = (
     "boxes: float32 K x 4, x1 y1 x2 y2 in input pixels; scores: float32 K, best first; "
     "labels: int64 K, 1 for the first of the categories"
 )
+FIXED_OUTPUT_MEANING = (
+    f"{COUNT}: int64 1, how many of the K = {{most}} rows of the others are detections, the first; "
+    f"{OUTPUT_MEANING}; the rows that are none have a score of 0"
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a file's users need of its input and its outputs."""
+
+    opset: int = OPSET
+    float_input: bool = False
+    """The image is float32, still from 0 to 255: for runtimes without `uint8` inputs."""
+    fixed_outputs: bool = False
+    """As many rows as are kept at most, and their number beside them: for runtimes that know the
+    size of every output beforehand."""
+
 
 _SUPPRESSION = """
 <ir_version: {ir}, opset_import: ["": {opset}]>
 suppression (float[{candidates}, 4] candidate_boxes, float[{candidates}] candidate_scores,
              int64[{candidates}] candidate_labels)
-    => (float[K, 4] boxes, float[K] scores, int64[K] labels)
+    => ({outputs})
 <int64[{classes}, 1] class_numbers = {{{numbers}}}, float nothing = {{0}},
  int64[1] first = {{0}}, int64 box_column = {{2}},
  int64[1] most = {{{most}}}, int64[1] limit = {{{limit}}},
@@ -50,19 +70,28 @@ suppression (float[{candidates}, 4] candidate_boxes, float[{candidates}] candida
     no_scores = Mul(candidate_scores, nothing)
     scores_or_nothing = ScatterElements(no_scores, kept, kept_scores)
     best, order = TopK(scores_or_nothing, limit)
+{choice}
+}}
+"""
+_AS_MANY_AS_FOUND = """
     detected = NonZero(best)
     places = Squeeze(detected, first)
     chosen = Gather(order, places)
     boxes = Gather(candidate_boxes, chosen)
     scores = Gather(candidate_scores, chosen)
-    labels = Gather(candidate_labels, chosen)
-}}
-"""
+    labels = Gather(candidate_labels, chosen)"""
+_AS_MANY_AS_KEPT = """
+    detected = Greater(best, nothing)
+    counted = Cast<to = 7>(detected)
+    num_detections = ReduceSum(counted, first)
+    boxes = Gather(candidate_boxes, order)
+    scores = Identity(best)
+    labels = Gather(candidate_labels, order)"""
 """Class by class, on candidates best first. All but the last lengths are fixed: TensorRT needs a
 fixed number in TopK, so the suppressed stay in their places with a score of 0 until the end."""
 
 
-def export_graph(detector: Detector, opset: int = OPSET) -> onnx.ModelProto:
+def export_graph(detector: Detector, form: Form = Form()) -> onnx.ModelProto:
     """A detector's `detect` of one image as an ONNX model in float32.
 
     Raises:
@@ -74,11 +103,11 @@ def export_graph(detector: Detector, opset: int = OPSET) -> onnx.ModelProto:
             "SSDs and LapNet; a rival has an exporter of its own library"
         )
     config = detector.config
-    network = _trace(candidates_of(detector).eval(), config.input_size, opset)
+    network = _trace(candidates_of(detector).eval(), config.input_size, form)
     candidates = network.graph.output[1].type.tensor_type.shape.dim[0].dim_value
     joined = onnx.compose.merge_models(
         network,
-        suppression_graph(candidates, config.classes, config.selection, opset, network.ir_version),
+        suppression_graph(candidates, config.classes, config.selection, form, network.ir_version),
         [(name, name) for name in CANDIDATES],
         name="detector",
     )
@@ -89,22 +118,31 @@ def export_graph(detector: Detector, opset: int = OPSET) -> onnx.ModelProto:
 
 
 def suppression_graph(
-    candidates: int, classes: int, selection: Selection, opset: int = OPSET, ir_version: int = 10
+    candidates: int,
+    classes: int,
+    selection: Selection,
+    form: Form = Form(),
+    ir_version: int = 10,
 ) -> onnx.ModelProto:
     """`method.detection.suppress` in ONNX, for a fixed number of candidates, best first.
 
     Candidates at or below the score floor go here too.
     """
+    limit = min(selection.most, candidates)
+    rows = str(limit) if form.fixed_outputs else "K"
+    count = f"int64[1] {COUNT}, " if form.fixed_outputs else ""
     text = _SUPPRESSION.format(
         ir=ir_version,
-        opset=opset,
+        opset=form.opset,
         candidates=candidates,
         classes=classes,
         numbers=", ".join(str(number) for number in range(1, classes + 1)),
         most=selection.most,
-        limit=min(selection.most, candidates),
+        limit=limit,
         iou=selection.nms_iou,
         floor=selection.score_floor,
+        outputs=f"{count}float[{rows}, 4] boxes, float[{rows}] scores, int64[{rows}] labels",
+        choice=_AS_MANY_AS_KEPT if form.fixed_outputs else _AS_MANY_AS_FOUND,
     )
     return onnx.parser.parse_model(text)
 
@@ -133,9 +171,16 @@ def add_metadata(
         origin: where it comes from, name to text.
     """
     config = detector.config
+    outputs = {output.name: output for output in model.graph.output}
+    (image,) = model.graph.input
+    kind = "float32" if image.type.tensor_type.elem_type == onnx.TensorProto.FLOAT else "uint8"
+    meaning = OUTPUT_MEANING
+    if COUNT in outputs:
+        shape = outputs["scores"].type.tensor_type.shape
+        meaning = FIXED_OUTPUT_MEANING.format(most=shape.dim[0].dim_value)
     values = {
-        "input": INPUT.format(size=config.input_size),
-        "outputs": OUTPUT_MEANING,
+        "input": INPUT.format(size=config.input_size, kind=kind),
+        "outputs": meaning,
         "input_size": str(config.input_size),
         "categories": json.dumps([{"id": c.id, "name": c.name} for c in categories]),
         "selection": json.dumps(dataclasses.asdict(config.selection)),
@@ -144,8 +189,9 @@ def add_metadata(
     onnx.helper.set_model_props(model, values)
 
 
-def _trace(module: nn.Module, size: int, opset: int) -> onnx.ModelProto:
-    blank = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+def _trace(module: nn.Module, size: int, form: Form) -> onnx.ModelProto:
+    kind = torch.float32 if form.float_input else torch.uint8
+    blank = torch.zeros((1, size, size, 3), dtype=kind)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch about itself
         program = torch.onnx.export(
@@ -153,12 +199,12 @@ def _trace(module: nn.Module, size: int, opset: int) -> onnx.ModelProto:
             (blank,),
             dynamo=True,
             verbose=False,
-            opset_version=opset,
+            opset_version=form.opset,
             input_names=["image"],
             output_names=list(CANDIDATES),
         )
     assert program is not None
     model = program.model_proto
-    if (had := model.opset_import[0].version) != opset:
-        raise UserError(f"--opset {opset}: the network cannot be written in it, but in {had}")
+    if (had := model.opset_import[0].version) != form.opset:
+        raise UserError(f"--opset {form.opset}: the network cannot be written in it, but in {had}")
     return model

@@ -53,11 +53,14 @@ class OnnxDetector(Detector):
                 f"{name}: does not state its classes and input size; "
                 "write it by python -m pipelines.export"
             ) from None
+        (image,) = self.session.get_inputs()
+        self.kind = np.float32 if image.type == "tensor(float)" else np.uint8
 
     def detect(self, images: Tensor) -> list[Detections]:
         return [self._detect_one(image) for image in images.permute(0, 2, 3, 1).cpu().numpy()]
 
     def _detect_one(self, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Detections:
-        found = self.session.run(None, {"image": np.ascontiguousarray(pixels[None])})
-        boxes, scores, labels = (torch.from_numpy(values) for values in found)
-        return Detections(boxes, scores, labels)
+        image = np.ascontiguousarray(pixels[None], dtype=self.kind)
+        *count, boxes, scores, labels = self.session.run(None, {"image": image})
+        found = slice(int(count[0][0]) if count else None)
+        return Detections(*(torch.from_numpy(values[found]) for values in (boxes, scores, labels)))

@@ -38,7 +38,7 @@ def command_line(exported, monkeypatch, tmp_path):
     (folder / "run.json").write_text(json.dumps(record_of(SPECS["custom"])))
     run = TrainedRun("a-run", SPECS["custom"], detector, CATEGORIES)
     monkeypatch.setattr(exporting, "open_run", lambda path: run)
-    monkeypatch.setattr(exporting, "export_graph", lambda detector, opset: model)
+    monkeypatch.setattr(exporting, "export_graph", lambda detector, form: model)
     monkeypatch.chdir(tmp_path)
 
     def call(*options):
@@ -62,7 +62,7 @@ def test_int8_is_written_beside_and_its_cost_said(command_line, monkeypatch, tmp
     scenes = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=2, val=1, test=2)))
     prepare(scenes, tmp_path / "data", SIZE, progress=False)
     monkeypatch.setattr(exporting, "ensure_prepared", lambda dataset, size, fold: tmp_path / "data")
-    command_line("--out", "out/model.onnx", "--int8", "5")
+    command_line("--out", "out/model.onnx", "--int8", "--calibration", "5")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"model.onnx", "model-int8.onnx"}
     said = capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_a_file_that_detects_something_else_is_not_left(
     command_line, exported, monkeypatch, tmp_path, capsys
 ):
     wrong = without_detections(exported("custom")[1])
-    monkeypatch.setattr(exporting, "export_graph", lambda detector, opset: wrong)
+    monkeypatch.setattr(exporting, "export_graph", lambda detector, form: wrong)
     with pytest.raises(SystemExit) as stop:
         command_line("--out", "out/model.onnx")
     assert stop.value.code == 1
@@ -127,7 +127,7 @@ def test_a_wrong_file_of_a_detector_that_finds_nothing_is_not_left(
     ("options", "message"),
     [
         (["--out", "model.pt"], r"model\.pt: give a file that ends in \.onnx"),
-        (["--int8", "0"], r"--int8 must be 1 or more, not 0"),
+        (["--int8", "--calibration", "0"], r"--calibration must be 1 or more, not 0"),
     ],
 )
 def test_wrong_options_are_refused(command_line, options, message):

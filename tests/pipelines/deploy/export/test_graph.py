@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 
 from method.detection import Selection, suppress
 from method.detector import Detector
-from pipelines.deploy.export.graph import export_graph, suppression_graph
+from pipelines.deploy.export.check import compare
+from pipelines.deploy.export.graph import (
+    CANDIDATES,
+    Form,
+    add_metadata,
+    export_graph,
+    suppression_graph,
+)
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.system.errors import UserError
-from tests.pipelines.deploy.export.graphs import CATEGORIES, SIZE
+from tests.pipelines.deploy.export.graphs import CATEGORIES, IMAGES, SIZE
 
 
 def test_the_file_says_what_goes_in_what_comes_out_and_by_which_rule(exported):
@@ -32,25 +39,76 @@ def test_the_file_says_what_goes_in_what_comes_out_and_by_which_rule(exported):
     assert [opset.version for opset in model.opset_import] == [18]
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 15))
-def test_suppression_is_the_one_of_pytorch(seed, above_floor, most):
-    selection = Selection(score_floor=0.5, most=most)
+def random_candidates(seed, above_floor):
+    """Twelve of three classes, best first, so many of them above 0.5: boxes, scores and labels."""
     random = np.random.default_rng(seed)
     corners, sides = random.integers(-8, 60, (12, 2)), random.integers(1, 40, (12, 2))
     boxes = torch.from_numpy(np.hstack([corners, corners + sides])).clamp(0, SIZE)
     scores = torch.cat([torch.linspace(0.9, 0.6, above_floor), torch.linspace(0.5, 0.1, 12)])[:12]
-    labels = torch.from_numpy(random.integers(1, 4, 12))
-    graph = suppression_graph(12, 3, selection).SerializeToString()
-    inputs = (boxes.float(), scores, labels)
-    names = ("candidate_boxes", "candidate_scores", "candidate_labels")
-    session = onnxruntime.InferenceSession(graph)
-    found = session.run(None, {n: v.numpy() for n, v in zip(names, inputs, strict=True)})
+    return boxes.float(), scores, torch.from_numpy(random.integers(1, 4, 12))
+
+
+def suppressed(candidates, selection):
+    """As PyTorch does it."""
+    boxes, scores, labels = candidates
     eligible = scores > selection.score_floor
-    boxes, scores, labels = (values[eligible] for values in inputs)
-    right = suppress(boxes, scores, labels, SIZE, selection)
+    return suppress(boxes[eligible], scores[eligible], labels[eligible], SIZE, selection)
+
+
+def run_suppression(graph, candidates):
+    inputs = zip(CANDIDATES, (values.numpy() for values in candidates), strict=True)
+    return onnxruntime.InferenceSession(graph.SerializeToString()).run(None, dict(inputs))
+
+
+CASES = given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 15))
+
+
+@CASES
+def test_suppression_is_the_one_of_pytorch(seed, above_floor, most):
+    selection = Selection(score_floor=0.5, most=most)
+    candidates = random_candidates(seed, above_floor)
+    found = run_suppression(suppression_graph(12, 3, selection), candidates)
+    right = suppressed(candidates, selection)
     assert found[0].shape == (len(right.scores), 4)
     for values, expected in zip(found, (right.boxes, right.scores, right.labels), strict=True):
         np.testing.assert_array_equal(values, expected.numpy())
+
+
+@CASES
+def test_outputs_of_a_fixed_size_begin_with_the_same_detections(seed, above_floor, most):
+    selection = Selection(score_floor=0.5, most=most)
+    candidates = random_candidates(seed, above_floor)
+    graph = suppression_graph(12, 3, selection, Form(fixed_outputs=True))
+    (count,), *found = run_suppression(graph, candidates)
+    right = suppressed(candidates, selection)
+    assert count == len(right.scores)
+    assert [len(values) for values in found] == [min(most, 12)] * 3
+    assert not found[1][count:].any()
+    for values, expected in zip(found, (right.boxes, right.scores, right.labels), strict=True):
+        np.testing.assert_array_equal(values[:count], expected.numpy())
+
+
+@pytest.mark.parametrize("kind", ["custom", "lapnet"])
+def test_a_file_in_another_form_finds_the_same(exported, kind):
+    detector, model = exported(kind)
+    other = export_graph(detector, Form(float_input=True, fixed_outputs=True))
+    add_metadata(other, detector, CATEGORIES, {})
+    session = onnxruntime.InferenceSession(other.SerializeToString())
+    most = detector.config.selection.most
+    assert [image.type for image in session.get_inputs()] == ["tensor(float)"]
+    assert {output.name: output.shape for output in session.get_outputs()} == {
+        "num_detections": [1], "boxes": [most, 4], "scores": [most], "labels": [most],
+    }  # fmt: skip
+    stated = session.get_modelmeta().custom_metadata_map
+    assert stated["input"].startswith("image: float32, ")
+    assert f"K = {most} rows" in stated["outputs"]
+    images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2)
+    one, two = (OnnxDetector(m.SerializeToString()).detect(images) for m in (model, other))
+    assert sum(len(found.scores) for found in one) > 10
+    for found, known in zip(two, one, strict=True):
+        for name in ("boxes", "scores", "labels"):
+            assert torch.equal(getattr(found, name), getattr(known, name))
+    assert not compare(detector, other, IMAGES).fault
 
 
 def test_a_rival_is_refused():
