@@ -25,7 +25,7 @@ installed_tf := .venv-tf/.installed-$(call hash_of,tensorflow)
 # Without the byte code that the first import writes, every process compiles torch anew: 5 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-tf repro verify test lint bench lock clean
+.PHONY: help setup setup-tf repro verify test lint release bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ lint: setup ## check style and format (ruff), and types (mypy)
 	$(bin)/python -m ruff check
 	$(bin)/python -m ruff format --check
 	$(bin)/python -m mypy $(code)
+
+release: setup ## pack models to take away in release/, with cards and checksums (PROFILE=quick: of which study)
+	$(bin)/python -m pipelines.release $(foreach run,best-recipe-s0 lapnet-s0,results/$(or $(PROFILE),quick)/trained/$(run))
 
 bench: setup ## time the detectors on this machine
 	$(with_path) python -m pipelines.benchmark

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from pipelines.system.allocator import tune_allocator
-from pipelines.system.errors import UserError, run_cli
+from pipelines.system.errors import run_cli
 
 
 def main() -> None:
@@ -24,47 +24,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="folder of a trained run of an SSD or LapNet")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="what to write (the run's name, .onnx)"
-    )
-    parser.add_argument(
-        "--opset", type=int, default=18, choices=range(17, 24), metavar="N",
-        help="ONNX operators' version, 17 to 23 (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--images", type=int, default=16, metavar="N",
-        help="images on which the file is compared with PyTorch (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--float-input", action="store_true",
-        help="take the image as float32, still from 0 to 255: for runtimes without uint8 inputs",
-    )  # fmt: skip
-    parser.add_argument(
-        "--fixed-outputs", action="store_true",
-        help="outputs of a fixed size, and num_detections: for runtimes, such as TensorRT's older "
-        "ones, that know every size beforehand",
-    )  # fmt: skip
-    parser.add_argument(
-        "--int8", nargs="?", const="cpu", choices=("cpu", "tensorrt"), metavar="FOR",
-        help="write FILE-int8.onnx too, for cpu (ONNX Runtime; the default) or tensorrt (symmetric "
-        "scales), and say what it costs in AP",
-    )  # fmt: skip
-    parser.add_argument(
-        "--calibration", type=int, default=64, metavar="N",
-        help="training images that --int8 is calibrated on (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--time", action="store_true", help="compare the speed with PyTorch's on this machine"
-    )
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="what to write (the run's name, .onnx)")  # fmt: skip
+    parser.add_argument("--opset", type=int, default=18, choices=range(17, 24), metavar="N",
+                        help="ONNX operators' version, 17 to 23 (%(default)s)")  # fmt: skip
+    parser.add_argument("--images", type=int, default=16, metavar="N",
+                        help="images to compare with PyTorch on (%(default)s)")  # fmt: skip
+    parser.add_argument("--float-input", action="store_true",
+                        help="take float32 images, still from 0 to 255: for runtimes without uint8 "
+                        "inputs")  # fmt: skip
+    parser.add_argument("--fixed-outputs", action="store_true",
+                        help="outputs of a fixed size, and num_detections: for runtimes that know "
+                        "every size beforehand, such as TensorRT's older ones")  # fmt: skip
+    parser.add_argument("--int8", nargs="?", const="cpu", choices=("cpu", "tensorrt"),
+                        metavar="FOR", help="write FILE-int8.onnx too, for cpu (ONNX Runtime; the "
+                        "default) or tensorrt (symmetric), and say its cost in AP")  # fmt: skip
+    parser.add_argument("--calibration", type=int, default=64, metavar="N",
+                        help="training images to calibrate --int8 on (%(default)s)")  # fmt: skip
+    parser.add_argument("--time", action="store_true",
+                        help="time it beside PyTorch on this machine")  # fmt: skip
     arguments = parser.parse_args()
-    for option, value in (
-        ("--images", arguments.images),
-        ("--calibration", arguments.calibration),
-    ):
-        if value < 1:
-            raise UserError(f"{option} must be 1 or more, not {value}")
-    if arguments.out and arguments.out.suffix != ".onnx":
-        raise UserError(f"--out {arguments.out}: give a file that ends in .onnx")
 
     from pipelines.runs.folder import require_run
 

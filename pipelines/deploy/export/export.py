@@ -40,7 +40,11 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command can be told."""
+    """What the command can be told.
+
+    Raises:
+        UserError: a number is below 1, or the file to write is no .onnx.
+    """
 
     out: Path | None
     """The file to write; the run's name, .onnx, when None."""
@@ -53,6 +57,13 @@ class Options:
     """Training images that it is calibrated on."""
     time: bool
     """Compare the speed with PyTorch's."""
+
+    def __post_init__(self) -> None:
+        for option, value in (("--images", self.images), ("--calibration", self.calibration)):
+            if value < 1:
+                raise UserError(f"{option} must be 1 or more, not {value}")
+        if self.out and self.out.suffix != ".onnx":
+            raise UserError(f"--out {self.out}: give a file that ends in .onnx")
 
 
 def export_run(folder: Path, options: Options) -> str | None:

@@ -96,7 +96,7 @@ def _classes(health: Health) -> Complaint | None:
         f"{unknown.accuracy:.0%} of the test objects' classes are right, {unknown.commonest:.0%} "
         f"are the commonest; loss on training objects {known.class_loss:.2f}, of the classes' "
         f"shares {known.class_loss_of_shares:.2f}",
-        "look at the labels (pipelines.own_data.inspection), set class_weights, or more iterations",
+        "look at the labels (python -m pipelines.inspect), set class_weights, or more iterations",
     )
 
 

@@ -1,0 +1,1 @@
+"""Trained detectors packed for others to take away."""
