@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 from safetensors.torch import save
 
 from pipelines.data.prepared import PreparedSplit, load_prepared
@@ -18,13 +17,19 @@ from pipelines.training.loop import CHECKPOINT_SECONDS
 from pipelines.training.run import Detections, Trained, Training, train_and_detect
 
 
-def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> None:
+def run(
+    spec: RunSpec,
+    folder: Path,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    live: Path | None = None,
+) -> None:
     """Train, detect, score, and write the run folder in one move.
 
     Args:
         spec: the run.
         folder: where it goes; what is there is replaced at the end.
         checkpoint_seconds: least time between two checkpoints.
+        live: a table that grows with the history, to be looked at meanwhile.
 
     Raises:
         UserError: the data are not prepared, or the specification does not fit them.
@@ -37,6 +42,7 @@ def run(spec: RunSpec, folder: Path, checkpoint_seconds: float = CHECKPOINT_SECO
             data_folder,
             lambda _, found: validation_figures(load_prepared(data_folder, "val"), found),
             checkpoint_seconds=checkpoint_seconds,
+            live=live,
         ),
     )
     if done is None:
@@ -76,7 +82,7 @@ def score_and_write(folder: Path, trained: Trained, data_folder: Path) -> Health
     )
     RunFolder(folder).write(
         {**trained.record, "health": health_record.write(health)},
-        pd.DataFrame(trained.history, columns=None if trained.history else ["step", "loss"]),
+        trained.history,
         trained.detections,
         match_records(test.coco.to_coco(), trained.detections),
         save(trained.state),

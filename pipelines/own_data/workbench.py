@@ -8,7 +8,7 @@ from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run
 from pipelines.own_data.adaptation import fill_in
 from pipelines.own_data.preparing import ensure_prepared
-from pipelines.runs.folder import RunFolder
+from pipelines.runs.folder import HISTORY, RunFolder
 from pipelines.runs.parameters import read_parameters, workbench_spec
 from pipelines.system.paths import RESULTS, read_paths_as_declared
 
@@ -24,7 +24,7 @@ def run_workbench() -> None:
     read_paths_as_declared()
     spec = workbench_spec(fill_in(read_parameters()))
     ensure_prepared(spec.dataset, spec.input_size, spec.fold)
-    run(spec, FOLDER / "run")
+    run(spec, FOLDER / "run", live=FOLDER / "live" / HISTORY)
     score = score_records(RunFolder(FOLDER / "run").matches())
     figures = {name: round(value, 3) for name, value in score.figures.items()}
     defined = {name: value for name, value in figures.items() if value == value}

@@ -120,7 +120,7 @@ class RunFolder:
     def write(
         self,
         record: Mapping[str, Any],
-        history: pd.DataFrame,
+        history: Sequence[Mapping[str, float]],
         detections: Sequence[Mapping[str, Any]],
         matches: pd.DataFrame,
         weights: bytes,
@@ -140,7 +140,7 @@ class RunFolder:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         try:
-            history.to_csv(fresh / HISTORY, index=False)
+            (fresh / HISTORY).write_text(history_text(history))
             write_gzip(fresh / DETECTIONS, json.dumps(detections, separators=(",", ":")))
             write_gzip(fresh / MATCHES, matches.to_csv(index=False))
             (fresh / WEIGHTS).write_bytes(weights)
@@ -167,6 +167,14 @@ def require_run(folder: Path) -> Record:
             f"{error}; give the folder of a trained run, such as "
             "results/quick/trained/sampler-basic-s0"
         ) from None
+
+
+def history_text(history: Sequence[Mapping[str, float]]) -> str:
+    """The table of a training's rows so far, one a logged step; of one untrained, its head."""
+    import pandas as pd
+
+    columns = None if history else ["step", "loss"]
+    return str(pd.DataFrame(history, columns=columns).to_csv(index=False))
 
 
 def write_gzip(path: Path, text: str) -> None:

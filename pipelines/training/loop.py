@@ -19,9 +19,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
+from pipelines.runs.folder import history_text
 from pipelines.runs.spec import RunSpec
 from pipelines.system.energy import EnergyMeter
 from pipelines.system.errors import UserError
+from pipelines.system.files import write_whole
 from pipelines.training.batches import Batches, epoch_order
 from pipelines.training.parallel import averaged, is_first, own_part
 from pipelines.training.step import OwnSteps, Steps
@@ -77,6 +79,7 @@ def train(
     steps: Steps | None = None,
     checkpoint: Checkpoint | None = None,
     validate: Validation | None = None,
+    live: Path | None = None,
     label: str = "train",
 ) -> Progress:
     """Train to the last step, from the checkpoint if there is one.
@@ -90,6 +93,7 @@ def train(
         checkpoint: where the state is kept every twenty seconds.
         validate: called every `spec.validate_every` steps and at the end; its figures enter the
             history.
+        live: a table that grows with the history, to be looked at meanwhile.
         label: name on the progress bar.
 
     Raises:
@@ -97,7 +101,7 @@ def train(
     """
     steps = steps or OwnSteps(detector, spec)
     progress = checkpoint.load(detector, steps.optimizer) if checkpoint else Progress()
-    log = _Log(progress, spec, device, label)
+    log = _Log(progress, spec, device, label, live)
     part = own_part(spec.batch_size)
     saved = time.monotonic()
     detector.train()
@@ -111,7 +115,7 @@ def train(
             log.add(losses, steps.optimizer.param_groups[0]["lr"])
             progress.seconds += time.perf_counter() - began
             if validate and is_first() and _validation_due(progress.step, spec):
-                progress.history.append({"step": progress.step, **validate(progress.step)})
+                log.write({"step": progress.step, **validate(progress.step)})
                 detector.train()
             waited = time.monotonic() - saved
             if checkpoint and is_first() and log.is_written and waited >= checkpoint.seconds:
@@ -147,9 +151,17 @@ def _validation_due(step: int, spec: RunSpec) -> bool:
 class _Log:
     """Means of every few steps' losses, in the history and on a progress bar."""
 
-    def __init__(self, progress: Progress, spec: RunSpec, device: torch.device, label: str) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        spec: RunSpec,
+        device: torch.device,
+        label: str,
+        live: Path | None,
+    ) -> None:
         self.progress = progress
         self.spec = spec
+        self.live = live if is_first() else None
         self.window: list[dict[str, Tensor]] = []
         self.meter, self.joules_before = EnergyMeter(device), progress.joules or 0.0
         self.bar = tqdm(
@@ -173,11 +185,17 @@ class _Log:
         if step % LOG_EVERY == 0 or step == self.spec.iterations:
             row = {"step": step, "learning_rate": rate, **self._means()}
             self.window.clear()
-            self.progress.history.append(row)
+            self.write(row)
             joules = self.meter.joules()
             self.progress.joules = None if joules is None else self.joules_before + joules
             speed = self.spec.batch_size * (self.bar.format_dict["rate"] or 0)
             self.bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
+
+    def write(self, row: dict[str, float]) -> None:
+        """Add a row to the history, and to the table that is looked at."""
+        self.progress.history.append(row)
+        if self.live:
+            write_whole(self.live, history_text(self.progress.history))
 
     def _means(self) -> dict[str, float]:
         names = list(self.window[0])

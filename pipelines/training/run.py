@@ -65,6 +65,7 @@ class Training:
             the history.
         first_weights: the file of `spec.init`; None where it lies as that says, if it is a file.
         checkpoint_seconds: least time between two checkpoints.
+        live: a table that grows with the history, to be looked at meanwhile.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Training:
     validated: Callable[[int, Detections], dict[str, float]]
     first_weights: FirstWeights | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    live: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
     )
     validate = _validation(detector, spec, training, device)
     progress = train_detector(
-        detector, images, spec, device, checkpoint, validate, label=training.name
+        detector, images, spec, device, checkpoint, validate, training.live, label=training.name
     )
     if not is_first():
         return None
@@ -197,6 +199,7 @@ def train_detector(
     device: torch.device,
     checkpoint: Checkpoint,
     validate: Validation | None = None,
+    live: Path | None = None,
     label: str = "train",
 ) -> Progress:
     """Train to the last step, by whoever's trainer it is; arguments as in `trainer.train`."""
@@ -219,6 +222,7 @@ def train_detector(
         steps=make_steps(detector, spec, device),
         checkpoint=checkpoint,
         validate=validate,
+        live=live,
         label=label,
     )
 

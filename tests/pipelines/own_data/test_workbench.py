@@ -74,6 +74,10 @@ def test_named_changes_are_those_of_the_run_and_another_makes_another(project):
         assert record_of(project)["specification"]["warmup"] == warmup
         figures = json.loads((project / METRICS).read_text())
         assert figures.keys() >= {"AP", "AP50", "AR100"}
+        live, last = (
+            project / "results/workbench" / part / "history.csv" for part in ("live", "run")
+        )
+        assert live.read_bytes() == last.read_bytes()
         assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
 
 

@@ -14,7 +14,7 @@ from tests.pipelines.records import record_of
 SPEC = RunSpec(seed=3)
 VALUES = record_of(SPEC, "row-s3")
 del VALUES["files_sha256"]
-HISTORY_ROWS = pd.DataFrame({"step": [10], "loss": [0.5]})
+HISTORY_ROWS = [{"step": 10, "loss": 0.5}]
 FOUND = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 0.5}]
 MATCHED = pd.DataFrame({"image": [1], "score": [0.5]})
 
@@ -33,7 +33,7 @@ def test_what_is_written_is_read(written):
     assert (record.machine.device, record.machine.processes) == ("A processor", 1)
     assert record.classes == ("ripe", "unripe")
     assert written.detections() == FOUND
-    assert written.history().equals(HISTORY_ROWS)
+    assert written.history().equals(pd.DataFrame(HISTORY_ROWS))
     assert written.matches().equals(MATCHED)
     assert written.weights.read_bytes() == b"weights"
     assert written.is_of(SPEC)

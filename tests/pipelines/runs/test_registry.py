@@ -13,6 +13,7 @@ from torch import nn
 from method.detection import Detections
 from method.detector import StepLosses, Tensors, TrainableDetector
 from pipelines.deploy.export.export import Options, export_run
+from pipelines.deploy.export.graph import Form
 from pipelines.detectors.build import build_detector
 from pipelines.evaluation.run import run
 from pipelines.evaluation.speed import choose_contenders, measure
@@ -156,7 +157,7 @@ def test_it_is_timed_as_it_is_trained_and_stands_in_every_table(trained, tmp_pat
 
 def test_its_export_says_why_there_is_none(trained, tmp_path):
     target = tmp_path / "cells.onnx"
-    options = Options(target, opset=18, images=1, int8=None, time=False)
+    options = Options(target, Form(), images=1, int8=None, calibration=1, time=False)
     with pytest.raises(UserError, match=NO_FILE):
         export_run(trained.folder / "runs/cells-s0", options)
     assert not target.exists()

@@ -10,6 +10,7 @@ import torch
 
 from method.detection import Detections
 from method.detector import StepLosses, TrainableDetector
+from pipelines.runs.folder import history_text
 from pipelines.runs.spec import Precision, RunSpec
 from pipelines.system.errors import UserError
 from pipelines.training.loop import Checkpoint, Progress, batch_indices, train
@@ -106,6 +107,35 @@ def test_stopped_and_resumed_ends_with_the_same_weights(tmp_path):
     progress = train(resumed, images(), SPEC, device=CPU, checkpoint=checkpoint)
     assert [row["step"] for row in progress.history] == [10, 20, 24]
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
+
+
+def test_the_table_to_look_at_grows_and_goes_on_where_the_training_does(tmp_path):
+    live, checkpoint = (
+        tmp_path / "live" / "history.csv",
+        Checkpoint(tmp_path / "state.pt", "key", 0),
+    )
+    seen = []
+
+    def look(step):
+        seen.append(live.read_text().count("\n"))
+        if step == 15 and len(seen) == 1:
+            raise InterruptedError
+        return {"validation_AP": 1.0}
+
+    spec = dataclasses.replace(SPEC, validate_every=15)
+
+    def start():
+        return train(
+            MeanColour(), images(), spec,
+            device=CPU, checkpoint=checkpoint, validate=look, live=live,
+        )  # fmt: skip
+
+    with pytest.raises(InterruptedError):
+        start()
+    history = start().history
+    assert seen == [2, 2, 5], "a head, and a row after steps 10, 15, 20 and 24"
+    assert live.read_text() == history_text(history)
+    assert [row["step"] for row in history] == [10, 15, 20, 24, 24]
 
 
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path):

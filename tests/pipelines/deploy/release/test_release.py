@@ -6,7 +6,6 @@ import re
 import sys
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from safetensors.torch import save
 
@@ -46,7 +45,7 @@ def run(tmp_path):
     weights = {n: v.contiguous() for n, v in calibrated(SPEC).state_dict().items()}
     folder.write(
         values,
-        pd.DataFrame({"step": [1], "loss": [2.0]}),
+        [{"step": 1, "loss": 2.0}],
         found,
         match_records(annotations(), found),
         save(weights),
