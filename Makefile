@@ -34,10 +34,11 @@ setup: $(installed) ## build the environment in .venv (once; again when requirem
 
 setup-tf: $(installed_tf) ## build TensorFlow's environment in .venv-tf (for one of the rivals)
 
-repro: setup setup-tf ## train what is missing, rebuild every table and figure, say what is off
+repro: setup setup-tf ## make the study, say how far it agrees with what is committed (UPDATE=1: let it take its place)
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(bin)/python -m dvc config --local core.no_scm true
+	$(bin)/python -m pipelines.agreement quick --keep
 	$(with_path) python -m pipelines.launch quick
-	$(bin)/python -m pipelines.expected quick
+	$(bin)/python -m pipelines.agreement quick $(if $(UPDATE),--update)
 
 verify: setup ## recompute the committed results (FAST=1: checksums and ledger alone; PROFILE=quick: one study)
 	OMP_NUM_THREADS=1 $(bin)/python -m pipelines.verify $(if $(FAST),--fast) $(PROFILE)

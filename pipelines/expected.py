@@ -36,7 +36,7 @@ def main() -> None:
         return
     from pipelines.evidence.expected import hold_against_ranges
 
-    if not hold_against_ranges(arguments.profile):
+    if hold_against_ranges(arguments.profile):
         sys.exit(1)
 
 

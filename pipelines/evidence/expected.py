@@ -86,8 +86,8 @@ def propose(figures: Mapping[str, Sequence[float]]) -> dict[str, Range]:
     return ranges
 
 
-def hold_against_ranges(profile: str) -> bool:
-    """Print the runs of a study that lie outside their row's range; whether none does.
+def hold_against_ranges(profile: str) -> list[Comparison]:
+    """Print and return the runs of a study that lie outside their row's range.
 
     Raises:
         UserError: there is no ledger yet, or a row without a range.
@@ -101,4 +101,4 @@ def hold_against_ranges(profile: str) -> bool:
         low, high = one.expected
         print(f"{one.run}: {METRIC} {one.found:.1f} is outside {low:g} to {high:g}")
     print(f"{len(compared) - len(outside)} of {len(compared)} runs are where they are expected")
-    return not outside
+    return outside

@@ -1,0 +1,1 @@
+"""A study that was made here beside the one that was committed."""
