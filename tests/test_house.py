@@ -14,7 +14,8 @@ ORDER = (
     {"training"},
     {"evaluation"},
     {"evidence"},
-    {"own_data", "deploy", "cluster"},
+    {"deploy"},
+    {"own_data", "cluster"},
 )
 """Folders of pipelines/, from the bottom; each imports only from those before its own set."""
 LAYER = {folder: layer for layer, folders in enumerate(ORDER) for folder in folders}

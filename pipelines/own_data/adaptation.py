@@ -75,7 +75,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     and blocks that are not given are the detector's own.
     """
     own = {key: parameters[key] for key in ADAPTED if parameters.get(key) is not None}
-    parameters, of_profile = _without_auto(parameters)
+    parameters, of_profile = without_auto(parameters)
     spec = workbench_spec(parameters)
     if spec.entry.family is not Family.SSD:
         of_profile = []
@@ -99,7 +99,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     return {**parameters, **{key: found[key] for key in wanted}}
 
 
-def _without_auto(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def without_auto(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The parameters with null for each `auto`, and the names that are `auto` in the profile."""
     name = str(parameters.get("profile"))
     settings = profile_settings(parameters, name)

@@ -8,15 +8,16 @@ from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run
 from pipelines.own_data.adaptation import fill_in
 from pipelines.own_data.preparing import ensure_prepared
+from pipelines.own_data.run_page.write import write_run_page
 from pipelines.runs.folder import HISTORY, RunFolder
 from pipelines.runs.parameters import read_parameters, workbench_spec
-from pipelines.system.paths import RESULTS, read_paths_as_declared
+from pipelines.system.paths import REPOSITORY, RESULTS, read_paths_as_declared
 
 FOLDER = RESULTS / "workbench"
 
 
 def run_workbench() -> None:
-    """Train and score the run, and write its figures where DVC compares them.
+    """Train and score the run, write its page, and its figures where DVC compares them.
 
     Raises:
         UserError: a parameter is wrong, or the data set is not found or broken.
@@ -30,3 +31,5 @@ def run_workbench() -> None:
     defined = {name: value for name, value in figures.items() if value == value}
     (FOLDER / "metrics.json").write_text(json.dumps(defined, indent=1) + "\n")
     print(f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}")
+    page = write_run_page(FOLDER / "run", str((FOLDER / "run").relative_to(REPOSITORY)))
+    print(f"The page of the run: {page.relative_to(REPOSITORY)}")
