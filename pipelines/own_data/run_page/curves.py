@@ -13,8 +13,8 @@ NEVER = float("inf")
 """The threshold of a class of which nothing true is found."""
 LEAST_SCORE = 0.1
 """From which on scores are held against the share of true detections."""
-BINS = np.linspace(LEAST_SCORE, 1, 10)
-"""Edges of the bins of scores."""
+BINS = np.arange(1, 11) / 10
+"""Edges of the bins of scores, from LEAST_SCORE to 1."""
 
 Values = NDArray[np.float64]
 

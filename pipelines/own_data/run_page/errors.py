@@ -117,7 +117,7 @@ def _mean_ap(
     mended: Mapping[tuple[int, int], int | None],
     dropped: Set[tuple[int, int]],
 ) -> float:
-    """AP50 in percent, with some errors mended.
+    """AP50 in percent, with some errors mended; 100 where no object is asked for any more.
 
     Args:
         images: the detections and objects of a split.
@@ -146,7 +146,7 @@ def _mean_ap(
         for own, hits, count in zip(scores, true, objects, strict=True)
         if count
     ]
-    return 100 * float(np.mean(values)) if values else float("nan")
+    return 100 * float(np.mean(values)) if values else 100.0
 
 
 def average_precision(scores: NDArray[np.float64], true: NDArray[np.bool_], objects: int) -> float:
