@@ -49,7 +49,9 @@ def predict_command(model: str, score: float) -> str:
 
 
 def _value(value: Any) -> str:
-    """As `-S NAME=VALUE` takes it."""
+    """As `-S NAME=VALUE` takes it; null would mean what the profile says."""
+    if value is None:
+        return "none"
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Sequence):

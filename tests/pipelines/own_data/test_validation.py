@@ -1,0 +1,287 @@
+"""The command `val`: which photographs, which classes, and one clear line for what cannot be."""
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from method.detection import Detections
+from method.detector import Detector
+from pipelines.data.preparing import ensure_prepared
+from pipelines.data.records import Category
+from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.deploy.export.export import Options, export_run
+from pipelines.deploy.predict.model import Model
+from pipelines.evaluation.coco import score_records
+from pipelines.evaluation.run import run as train
+from pipelines.own_data import validation
+from pipelines.own_data.run_page.scored import Scored
+from pipelines.own_data.run_page.write import write_run_page
+from pipelines.own_data.validation import (
+    choose_split,
+    class_notes,
+    default_folder,
+    figure_table,
+    find_all,
+    validate,
+)
+from pipelines.runs.folder import RunFolder
+from pipelines.runs.spec import Precision, RunSpec
+from pipelines.system.errors import UserError, run_cli
+from pipelines.system.paths import DATA
+from pipelines.val import main
+from tests.pipelines.own_coco import write_coco
+from tests.pipelines.own_data.drawn_fruit import write_fruit
+from tests.pipelines.own_data.run_page.two_photographs import Drawn, make_split, results
+
+SPEC = RunSpec(
+    input_size=64, iterations=150, batch_size=8, width=0.5, learning_rate=0.003, threads=1,
+    precision=Precision.FP32, anchors=(90.0, 120.0, 150.0, 180.0),
+)  # fmt: skip
+
+
+class Constant(Detector):
+    """Finds a box of label 1 and one of label 2 in every image."""
+
+    def detect(self, images):
+        boxes = torch.tensor([[0.0, 0.0, 32.0, 32.0], [8.0, 8.0, 28.0, 28.0]])
+        return [Detections(boxes, torch.tensor([0.9, 0.25]), torch.tensor([2, 1]))] * len(images)
+
+
+MODEL = Model(Constant(), torch.device("cpu"), 64, (Category(4, "fruit"), Category(9, "leaf")))
+
+
+@pytest.fixture
+def own(tmp_path):
+    write_coco(tmp_path / "own")
+    return tmp_path / "own"
+
+
+def rewrite(folder, split, change):
+    """Change what a split's json holds."""
+    file = folder / "annotations" / f"{split}.json"
+    held = json.loads(file.read_text())
+    change(held)
+    file.write_text(json.dumps(held))
+
+
+def test_detections_have_the_data_set_s_ids_and_the_photographs_pixels():
+    split = make_split(names=["leaf", "stem"])
+    found = find_all(MODEL, Drawn(split))
+    # of 100 pixels at an input of 64; fruit is no class of the data set
+    box = [0, 0, 50, 50]
+    assert found == [
+        {"image_id": i, "category_id": 1, "bbox": box, "score": pytest.approx(0.9)} for i in (1, 2)
+    ]
+
+
+def test_figures_are_those_of_all_photographs_by_hand(own, tmp_path, monkeypatch, capsys):
+    """Every photograph has one fruit of [8, 8, 20, 20], which the model finds exactly."""
+    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
+    out = tmp_path / "out"
+    validate(tmp_path / "mine.onnx", str(own), None, out)
+    figures = json.loads((out / "metrics.json").read_text())
+    assert figures["figures"]["AP"] == 100
+    assert figures["classes"]["fruit"]["score"] == 0.25
+    assert figures["notes"] == ["the data set has no leaf: detections of it are left out"]
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "page.html"}
+    said = capsys.readouterr().out
+    assert "test of " in said
+    assert "20 photographs" in said
+    assert re.search(r"^fruit +20 +100.0 +100.0 .* 0\.25$", said, re.MULTILINE)
+    assert said.endswith(f"{out / 'page.html'}\n")
+
+
+@pytest.mark.parametrize(
+    ("absent", "wanted", "measured"),
+    [
+        ((), None, "61"),
+        (("test",), None, "41"),
+        ((), "val", "41"),
+        ((), "all", "1"),
+    ],
+    ids=["test", "val where there is no test", "as asked", "all"],
+)
+def test_which_photographs_are_measured(
+    own, tmp_path, monkeypatch, capsys, absent, wanted, measured
+):
+    for name in absent:
+        (own / "annotations" / f"{name}.json").unlink()
+    seen = []
+    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
+    monkeypatch.setattr(
+        validation, "find_all",
+        lambda model, source: seen.append(source) or find_all(model, source),
+    )  # fmt: skip
+    validate(tmp_path / "mine.onnx", str(own), wanted, tmp_path / "out")
+    names = [image.file_name for image in seen[0].split.images]
+    assert names[0].endswith(f"{measured}.png")
+    assert len(names) == (60 if wanted == "all" else 20)
+    page = (tmp_path / "out" / "page.html").read_text()
+    told = "has no test split, so results are measured on its val"
+    assert (told in page) is (told in capsys.readouterr().err) is bool(absent)
+
+
+def test_no_such_split_names_those_that_are_there(own):
+    sources = open_dataset(DatasetSpec(str(own)), report=lambda line: None)
+    with pytest.raises(UserError, match="has no split 'tets'; --split may be train, val, test, al"):
+        choose_split(sources, "tets", str(own))
+    drawn = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=1, val=1, test=1)))
+    with pytest.raises(UserError, match=r"has no split 'all'; --split may be train, val, test$"):
+        choose_split(drawn, "all", "scenes")
+
+
+def test_classes_are_matched_by_name_and_what_differs_is_said():
+    known = (Category(1, "b"), Category(2, "c"))
+    assert class_notes(known, make_split(), "mine") == [
+        "the model does not know a (2 objects): they count as missed, with AP 0",
+        "the data set has no c: detections of it are left out",
+    ]
+    assert class_notes((Category(7, "b"), Category(3, "a")), make_split(), "mine") == []
+    with pytest.raises(UserError, match="mine knows x and the data set has a, b: no class in com"):
+        class_notes((Category(1, "x"),), make_split(), "mine")
+
+
+def test_a_class_that_the_model_does_not_know_counts():
+    # b alone is known: of its three objects one is found first, AP50 34 of 101 recall steps.
+    found = [one for one in results() if one["category_id"] == 2 and one["score"] == 0.3]
+    table = figure_table(Scored(make_split(), found, 64)).set_index("class")
+    assert table.loc["a", ["objects", "AP50", "score from"]].tolist() == ["2", "0.0", "–"]
+    assert table.loc["b", ["objects", "AP50", "score from"]].tolist() == ["3", "33.7", "0.30"]
+    assert table.loc["all", ["objects", "AP50", "APl"]].tolist() == ["5", "16.8", "–"]
+
+
+def test_a_split_without_objects_is_one_line(own, tmp_path, monkeypatch, capsys):
+    rewrite(own, "test", lambda held: held.update(annotations=[]))
+    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
+    monkeypatch.setattr(sys, "argv", ["val", "x.onnx", str(own), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stop:
+        run_cli(main)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert "test" in error
+    assert "no boxes in the split" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.onnx", "scenes"], "error: none.onnx: no such file; write it by"),
+        (["nothing", "scenes"], "error: nothing: give the folder of a trained run, or an .onnx"),
+        (["none.onnx", "/no/such"], "error: /no/such: no such data set folder"),
+    ],
+)
+def test_what_is_not_there_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["val", *arguments, "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stop:
+        run_cli(main)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(message)
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_things_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds 'mine.txt', which val did not write"):
+        validate(tmp_path / "mine.onnx", "scenes", None, tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_the_default_folder_is_named_after_model_data_set_and_split(tmp_path):
+    found = default_folder(tmp_path / "my model.onnx", "~/photographs/own set", "test")
+    assert found.parts[-3:] == ("results", "val", "my_model-own_set-test")
+    run = tmp_path / "run"
+    run.mkdir()
+    assert default_folder(run, "scenes", "val").name == "run-scenes-val"
+
+
+@pytest.fixture(scope="module")
+def fruit(tmp_path_factory):
+    """A folder of photographs that a small detector learns, prepared until the end."""
+    folder = tmp_path_factory.mktemp("fruit") / "own"
+    write_fruit(folder)
+    prepared = ensure_prepared(str(folder), SPEC.input_size)
+    yield str(folder)
+    shutil.rmtree(prepared)
+    for path in DATA.glob(f".{prepared.name}*"):
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def trained(fruit, tmp_path_factory):
+    """A run on these photographs, and its exported file."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(replace(SPEC, dataset=fruit), folder / "run")
+    assert export_run(folder / "run", Options(folder / "mine.onnx", 18, 2, None, False)) is None
+    return folder
+
+
+@pytest.mark.slow
+def test_run_folder_and_onnx_file_have_the_run_s_own_figures(trained, fruit, tmp_path, capsys):
+    figures = {}
+    for model in (trained / "run", trained / "mine.onnx"):
+        validate(model, fruit, None, tmp_path / model.name)
+        figures[model.name] = json.loads((tmp_path / model.name / "metrics.json").read_text())
+    run, onnx = figures.values()
+    own = score_records(RunFolder(trained / "run").matches()).figures
+    assert own["AP50"] > 30
+    assert run["figures"]["AP"] == pytest.approx(own["AP"], abs=0.1)
+    assert run["figures"]["AP50"] == pytest.approx(own["AP50"], abs=0.1)
+    for name, value in run["figures"].items():
+        assert onnx["figures"][name] == (value and pytest.approx(value, abs=0.1))
+    assert onnx["confusion"] == run["confusion"]
+    pages = [(tmp_path / name / "page.html").read_text() for name in figures]
+    assert ['id="training"' in page for page in pages] == [True, False]
+    assert len(re.findall(r"^unripe +16 ", capsys.readouterr().out, re.MULTILINE)) == 2
+
+
+@pytest.mark.slow
+def test_a_run_measured_on_its_training_photographs_is_told_so(trained, fruit, tmp_path):
+    validate(trained / "run", fruit, "train", tmp_path / "out")
+    (line,) = json.loads((tmp_path / "out" / "metrics.json").read_text())["notes"]
+    assert line.startswith("this run was trained on train")
+
+
+@pytest.mark.slow
+def test_a_photograph_that_cannot_be_read_is_left_out_and_said(trained, fruit, tmp_path, capsys):
+    shutil.copytree(fruit, tmp_path / "own")
+    (tmp_path / "own" / "images" / "test" / "test-b1.png").write_bytes(b"no picture")
+    validate(trained / "run", str(tmp_path / "own"), None, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["images"] == 15
+    assert "left out 1 photograph" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_page_of_a_run_is_that_of_its_own_test_photographs(trained, fruit, tmp_path):
+    shutil.copytree(trained / "run", tmp_path / "run")
+    path = write_run_page(tmp_path / "run", "results/workbench/run")
+    page = path.read_text()
+    assert path == tmp_path / "run" / "page.html"
+    assert page.count("<image ") == 12
+    assert "python -m pipelines.export results/workbench/run --out mine.onnx" in page
+    assert f"dataset={fruit}" in page
+    assert RunFolder(tmp_path / "run").altered() == []
+
+
+@pytest.mark.slow
+def test_photographs_that_have_changed_since_the_training_are_not_drawn(trained, fruit, tmp_path):
+    file = Path(fruit) / "annotations" / "test.json"
+    before = file.read_text()
+    held = json.loads(before)
+    held["annotations"][0]["bbox"][2] += 1
+    file.write_text(json.dumps(held))
+    shutil.copytree(trained / "run", tmp_path / "run")
+    page = write_run_page(tmp_path / "run", "run").read_text()
+    file.write_text(before)
+    assert "The photographs are not at hand, or have changed" in page
+    assert "<image " not in page
