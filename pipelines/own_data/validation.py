@@ -57,7 +57,7 @@ def validate(path: Path, dataset: str, wanted: str | None = None, out: Path | No
     model = load_model(path)
     run = RunFolder(path) if path.is_dir() else None
     said: list[str] = []
-    source, fold = _open(run, dataset, name, _telling(said))
+    source, fold = open_split(run, dataset, name, _telling(said))
     split = source.split
     notes = [*class_notes(model.categories, split, str(path)), *_training_notes(run, dataset, name)]
     if fold is not Fold.PUBLISHED:
@@ -158,10 +158,14 @@ def _telling(said: list[str]) -> Callable[[str], None]:
     return report
 
 
-def _open(
+def open_split(
     run: RunFolder | None, dataset: str, name: str, report: Callable[[str], None]
 ) -> tuple[ImageSource, Fold]:
-    """The split; of a run's own data set by the fold that it was trained on."""
+    """A split, and the fold that it is of: of a run's own data set the one that it leaves out.
+
+    Raises:
+        UserError: the data set or the split is not there.
+    """
     spec = run.record().spec if run else None
     fold = spec.fold if spec and spec.dataset == dataset else Fold.PUBLISHED
     sources = open_dataset(DatasetSpec(dataset, fold=fold, tolerance=TOLERANT), report=report)

@@ -43,7 +43,7 @@ MENDING = {
     "the matrix shows as confused, annotate more of the rarer one, set class_weights",
     ErrorKind.LOCATION: "the object is seen, its box lies badly: anchors nearer to the objects' "
     "sizes and shapes (adapt), a larger input, tighter annotation",
-    ErrorKind.BOTH: "wrong in class and place: as above",
+    ErrorKind.BOTH: "wrong in class and place: what mends either mends some of these",
     ErrorKind.DUPLICATE: "one object found twice: boxes that overlap in the annotation, or objects "
     "closer together than suppression allows",
     ErrorKind.BACKGROUND: "something that is no annotated object: look at the worst photographs, "

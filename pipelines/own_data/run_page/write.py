@@ -102,6 +102,8 @@ def _defined(value: Any) -> Any:
     """Rounded to four places, NaN as None."""
     if isinstance(value, Mapping):
         return {name: _defined(own) for name, own in value.items()}
+    if isinstance(value, list):
+        return [_defined(own) for own in value]
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     return value

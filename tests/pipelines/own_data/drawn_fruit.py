@@ -16,7 +16,8 @@ def write_fruit(folder):
     (folder / "annotations").mkdir(parents=True)
     for split, count in COUNTS.items():
         (folder / "images" / split).mkdir(parents=True)
-        images, annotations = [], []
+        images: list[dict[str, object]] = []
+        annotations: list[dict[str, object]] = []
         for number in range(1, count + 1):
             name = f"{split}-{chr(96 + number % 26 + 1)}{number}.png"
             pixels = rng.integers(90, 130, (HEIGHT, WIDTH, 3), dtype=np.uint8)

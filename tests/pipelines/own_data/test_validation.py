@@ -2,47 +2,34 @@
 
 import json
 import re
-import shutil
 import sys
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
 from method.detection import Detections
 from method.detector import Detector
-from pipelines.data.preparing import ensure_prepared
+from pipelines.data.dataset_spec import Fold
 from pipelines.data.records import Category
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.deploy.export.export import Options, export_run
 from pipelines.deploy.predict.model import Model
-from pipelines.evaluation.coco import score_records
-from pipelines.evaluation.run import run as train
 from pipelines.own_data import validation
 from pipelines.own_data.run_page.scored import Scored
-from pipelines.own_data.run_page.write import write_run_page
 from pipelines.own_data.validation import (
     choose_split,
     class_notes,
     default_folder,
     figure_table,
     find_all,
+    open_split,
     validate,
 )
-from pipelines.runs.folder import RunFolder
-from pipelines.runs.spec import Precision, RunSpec
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, run_cli
-from pipelines.system.paths import DATA
 from pipelines.val import main
 from tests.pipelines.own_coco import write_coco
-from tests.pipelines.own_data.drawn_fruit import write_fruit
+from tests.pipelines.own_data.run_page.test_page import write_run
 from tests.pipelines.own_data.run_page.two_photographs import Drawn, make_split, results
-
-SPEC = RunSpec(
-    input_size=64, iterations=150, batch_size=8, width=0.5, learning_rate=0.003, threads=1,
-    precision=Precision.FP32, anchors=(90.0, 120.0, 150.0, 180.0),
-)  # fmt: skip
 
 
 class Constant(Detector):
@@ -113,13 +100,15 @@ def test_which_photographs_are_measured(
     for name in absent:
         (own / "annotations" / f"{name}.json").unlink()
     seen = []
+
+    def find(model, source):
+        seen.append(source.split)
+        return find_all(model, source)
+
     monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
-    monkeypatch.setattr(
-        validation, "find_all",
-        lambda model, source: seen.append(source) or find_all(model, source),
-    )  # fmt: skip
+    monkeypatch.setattr(validation, "find_all", find)
     validate(tmp_path / "mine.onnx", str(own), wanted, tmp_path / "out")
-    names = [image.file_name for image in seen[0].split.images]
+    names = [image.file_name for image in seen[0].images]
     assert names[0].endswith(f"{measured}.png")
     assert len(names) == (60 if wanted == "all" else 20)
     page = (tmp_path / "out" / "page.html").read_text()
@@ -134,6 +123,15 @@ def test_no_such_split_names_those_that_are_there(own):
     drawn = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=1, val=1, test=1)))
     with pytest.raises(UserError, match=r"has no split 'all'; --split may be train, val, test$"):
         choose_split(drawn, "all", "scenes")
+
+
+def test_a_run_of_a_fold_is_measured_on_the_photographs_that_its_fold_leaves_out(own, tmp_path):
+    spec = RunSpec(dataset=str(own), fold=Fold.THIRD, input_size=64)
+    run = write_run(tmp_path / "run", spec)
+    source, fold = open_split(run, str(own), "test", lambda line: None)
+    folded = open_dataset(DatasetSpec(str(own), fold=Fold.THIRD), report=lambda line: None)
+    assert (fold, source.split) == (Fold.THIRD, folded["test"].split)
+    assert open_split(run, "scenes", "test", lambda line: None)[1] is Fold.PUBLISHED
 
 
 def test_classes_are_matched_by_name_and_what_differs_is_said():
@@ -151,9 +149,9 @@ def test_a_class_that_the_model_does_not_know_counts():
     # b alone is known: of its three objects one is found first, AP50 34 of 101 recall steps.
     found = [one for one in results() if one["category_id"] == 2 and one["score"] == 0.3]
     table = figure_table(Scored(make_split(), found, 64)).set_index("class")
-    assert table.loc["a", ["objects", "AP50", "score from"]].tolist() == ["2", "0.0", "–"]
-    assert table.loc["b", ["objects", "AP50", "score from"]].tolist() == ["3", "33.7", "0.30"]
-    assert table.loc["all", ["objects", "AP50", "APl"]].tolist() == ["5", "16.8", "–"]
+    assert list(table.loc["a", ["objects", "AP50", "score from"]]) == ["2", "0.0", "–"]
+    assert list(table.loc["b", ["objects", "AP50", "score from"]]) == ["3", "33.7", "0.30"]
+    assert list(table.loc["all", ["objects", "AP50", "APl"]]) == ["5", "16.8", "–"]
 
 
 def test_a_split_without_objects_is_one_line(own, tmp_path, monkeypatch, capsys):
@@ -203,85 +201,3 @@ def test_the_default_folder_is_named_after_model_data_set_and_split(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     assert default_folder(run, "scenes", "val").name == "run-scenes-val"
-
-
-@pytest.fixture(scope="module")
-def fruit(tmp_path_factory):
-    """A folder of photographs that a small detector learns, prepared until the end."""
-    folder = tmp_path_factory.mktemp("fruit") / "own"
-    write_fruit(folder)
-    prepared = ensure_prepared(str(folder), SPEC.input_size)
-    yield str(folder)
-    shutil.rmtree(prepared)
-    for path in DATA.glob(f".{prepared.name}*"):
-        path.unlink()
-
-
-@pytest.fixture(scope="module")
-def trained(fruit, tmp_path_factory):
-    """A run on these photographs, and its exported file."""
-    folder = tmp_path_factory.mktemp("trained")
-    train(replace(SPEC, dataset=fruit), folder / "run")
-    assert export_run(folder / "run", Options(folder / "mine.onnx", 18, 2, None, False)) is None
-    return folder
-
-
-@pytest.mark.slow
-def test_run_folder_and_onnx_file_have_the_run_s_own_figures(trained, fruit, tmp_path, capsys):
-    figures = {}
-    for model in (trained / "run", trained / "mine.onnx"):
-        validate(model, fruit, None, tmp_path / model.name)
-        figures[model.name] = json.loads((tmp_path / model.name / "metrics.json").read_text())
-    run, onnx = figures.values()
-    own = score_records(RunFolder(trained / "run").matches()).figures
-    assert own["AP50"] > 30
-    assert run["figures"]["AP"] == pytest.approx(own["AP"], abs=0.1)
-    assert run["figures"]["AP50"] == pytest.approx(own["AP50"], abs=0.1)
-    for name, value in run["figures"].items():
-        assert onnx["figures"][name] == (value and pytest.approx(value, abs=0.1))
-    assert onnx["confusion"] == run["confusion"]
-    pages = [(tmp_path / name / "page.html").read_text() for name in figures]
-    assert ['id="training"' in page for page in pages] == [True, False]
-    assert len(re.findall(r"^unripe +16 ", capsys.readouterr().out, re.MULTILINE)) == 2
-
-
-@pytest.mark.slow
-def test_a_run_measured_on_its_training_photographs_is_told_so(trained, fruit, tmp_path):
-    validate(trained / "run", fruit, "train", tmp_path / "out")
-    (line,) = json.loads((tmp_path / "out" / "metrics.json").read_text())["notes"]
-    assert line.startswith("this run was trained on train")
-
-
-@pytest.mark.slow
-def test_a_photograph_that_cannot_be_read_is_left_out_and_said(trained, fruit, tmp_path, capsys):
-    shutil.copytree(fruit, tmp_path / "own")
-    (tmp_path / "own" / "images" / "test" / "test-b1.png").write_bytes(b"no picture")
-    validate(trained / "run", str(tmp_path / "own"), None, tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["images"] == 15
-    assert "left out 1 photograph" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_the_page_of_a_run_is_that_of_its_own_test_photographs(trained, fruit, tmp_path):
-    shutil.copytree(trained / "run", tmp_path / "run")
-    path = write_run_page(tmp_path / "run", "results/workbench/run")
-    page = path.read_text()
-    assert path == tmp_path / "run" / "page.html"
-    assert page.count("<image ") == 12
-    assert "python -m pipelines.export results/workbench/run --out mine.onnx" in page
-    assert f"dataset={fruit}" in page
-    assert RunFolder(tmp_path / "run").altered() == []
-
-
-@pytest.mark.slow
-def test_photographs_that_have_changed_since_the_training_are_not_drawn(trained, fruit, tmp_path):
-    file = Path(fruit) / "annotations" / "test.json"
-    before = file.read_text()
-    held = json.loads(before)
-    held["annotations"][0]["bbox"][2] += 1
-    file.write_text(json.dumps(held))
-    shutil.copytree(trained / "run", tmp_path / "run")
-    page = write_run_page(tmp_path / "run", "run").read_text()
-    file.write_text(before)
-    assert "The photographs are not at hand, or have changed" in page
-    assert "<image " not in page
