@@ -26,6 +26,10 @@ def main() -> None:
         "--out", type=Path, metavar="FOLDER",
         help="what to write (results/val/MODEL-DATASET-SPLIT)",
     )  # fmt: skip
+    parser.add_argument(
+        "--skip-broken-images", action="store_true",
+        help="leave out photographs that cannot be read, with their boxes, and say how many",
+    )  # fmt: skip
     arguments = parser.parse_args()
 
     from pipelines.data.registry import require_data_set
@@ -34,7 +38,13 @@ def main() -> None:
 
     from pipelines.own_data.validation import validate
 
-    validate(arguments.model, arguments.dataset, arguments.split, arguments.out)
+    validate(
+        arguments.model,
+        arguments.dataset,
+        arguments.split,
+        arguments.out,
+        skip_broken_images=arguments.skip_broken_images,
+    )
 
 
 if __name__ == "__main__":

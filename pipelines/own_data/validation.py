@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,14 @@ Detections = list[dict[str, Any]]
 
 
 @tensorflow_errors()
-def validate(path: Path, dataset: str, wanted: str | None = None, out: Path | None = None) -> None:
+def validate(
+    path: Path,
+    dataset: str,
+    wanted: str | None = None,
+    out: Path | None = None,
+    *,
+    skip_broken_images: bool = False,
+) -> None:
     """Measure a model on a split, print its figures, and write them and the page.
 
     Args:
@@ -47,6 +55,7 @@ def validate(path: Path, dataset: str, wanted: str | None = None, out: Path | No
         dataset: a data set's name, or the folder of one of one's own.
         wanted: a split of it, or `all`; DEFAULT_SPLIT when None.
         out: what to write; `results/val/MODEL-DATASET-SPLIT` when None.
+        skip_broken_images: leave out photographs that cannot be read; all are decoded to know.
 
     Raises:
         UserError: there is no such model, data set or split, or they have no class in common.
@@ -57,7 +66,12 @@ def validate(path: Path, dataset: str, wanted: str | None = None, out: Path | No
     model = load_model(path)
     run = RunFolder(path) if path.is_dir() else None
     said: list[str] = []
-    source, fold = open_split(run, dataset, name, _telling(said))
+    fold, tolerance = (
+        fold_of(run, dataset),
+        replace(TOLERANT, skip_broken_images=skip_broken_images),
+    )
+    opened = DatasetSpec(dataset, fold=fold, tolerance=tolerance)
+    source = choose_split(open_dataset(opened, report=_telling(said)), name, dataset)
     split = source.split
     notes = [*class_notes(model.categories, split, str(path)), *_training_notes(run, dataset, name)]
     if fold is not Fold.PUBLISHED:
@@ -158,18 +172,10 @@ def _telling(said: list[str]) -> Callable[[str], None]:
     return report
 
 
-def open_split(
-    run: RunFolder | None, dataset: str, name: str, report: Callable[[str], None]
-) -> tuple[ImageSource, Fold]:
-    """A split, and the fold that it is of: of a run's own data set the one that it leaves out.
-
-    Raises:
-        UserError: the data set or the split is not there.
-    """
+def fold_of(run: RunFolder | None, dataset: str) -> Fold:
+    """The fold that a run leaves out of its own data set; the published split of any other."""
     spec = run.record().spec if run else None
-    fold = spec.fold if spec and spec.dataset == dataset else Fold.PUBLISHED
-    sources = open_dataset(DatasetSpec(dataset, fold=fold, tolerance=TOLERANT), report=report)
-    return choose_split(sources, name, dataset), fold
+    return spec.fold if spec and spec.dataset == dataset else Fold.PUBLISHED
 
 
 def choose_split(sources: Mapping[str, ImageSource], name: str, dataset: str) -> ImageSource:

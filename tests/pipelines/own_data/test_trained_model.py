@@ -16,6 +16,7 @@ from pipelines.own_data.run_page.write import write_run_page
 from pipelines.own_data.validation import validate
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.spec import Precision, RunSpec
+from pipelines.system.errors import UserError
 from pipelines.system.paths import DATA
 from tests.pipelines.own_data.drawn_fruit import write_fruit
 
@@ -73,10 +74,16 @@ def test_a_run_measured_on_its_training_photographs_is_told_so(trained, fruit, t
 
 
 @pytest.mark.slow
-def test_a_photograph_that_cannot_be_read_is_left_out_and_said(trained, fruit, tmp_path, capsys):
+def test_a_photograph_that_cannot_be_read_stops_or_is_left_out_as_asked(
+    trained, fruit, tmp_path, capsys
+):
     shutil.copytree(fruit, tmp_path / "own")
     (tmp_path / "own" / "images" / "test" / "test-b1.png").write_bytes(b"no picture")
-    validate(trained / "run", str(tmp_path / "own"), None, tmp_path / "out")
+    given = trained / "run", str(tmp_path / "own"), None, tmp_path / "out"
+    with pytest.raises(UserError, match=r"test-b1\.png"):
+        validate(*given)
+    assert not (tmp_path / "out").exists()
+    validate(*given, skip_broken_images=True)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["images"] == 15
     assert "left out 1 photograph" in capsys.readouterr().err
 

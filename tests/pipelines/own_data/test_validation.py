@@ -21,7 +21,7 @@ from pipelines.own_data.validation import (
     default_folder,
     figure_table,
     find_all,
-    open_split,
+    fold_of,
     validate,
 )
 from pipelines.runs.spec import RunSpec
@@ -128,10 +128,9 @@ def test_no_such_split_names_those_that_are_there(own):
 def test_a_run_of_a_fold_is_measured_on_the_photographs_that_its_fold_leaves_out(own, tmp_path):
     spec = RunSpec(dataset=str(own), fold=Fold.THIRD, input_size=64)
     run = write_run(tmp_path / "run", spec)
-    source, fold = open_split(run, str(own), "test", lambda line: None)
-    folded = open_dataset(DatasetSpec(str(own), fold=Fold.THIRD), report=lambda line: None)
-    assert (fold, source.split) == (Fold.THIRD, folded["test"].split)
-    assert open_split(run, "scenes", "test", lambda line: None)[1] is Fold.PUBLISHED
+    assert fold_of(run, str(own)) is Fold.THIRD
+    assert fold_of(run, "scenes") is Fold.PUBLISHED
+    assert fold_of(None, str(own)) is Fold.PUBLISHED
 
 
 def test_classes_are_matched_by_name_and_what_differs_is_said():
