@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.data.preparing import ensure_prepared
 from pipelines.deploy.export.export import Options, export_run
+from pipelines.deploy.export.graph import Form
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run as train
 from pipelines.own_data.run_page.write import write_run_page
@@ -43,7 +44,10 @@ def trained(fruit, tmp_path_factory):
     """A run on these photographs, and its exported file."""
     folder = tmp_path_factory.mktemp("trained")
     train(replace(SPEC, dataset=fruit), folder / "run")
-    assert export_run(folder / "run", Options(folder / "mine.onnx", 18, 2, None, False)) is None
+    assert (
+        export_run(folder / "run", Options(folder / "mine.onnx", Form(), 2, None, 1, time=False))
+        is None
+    )
     return folder
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 
-import pandas as pd
 import pytest
 
 from pipelines.evaluation.coco import match_records
@@ -40,7 +39,7 @@ HEALTH = {
 
 def write_run(folder, spec=None, **changes):
     """A run folder with the two photographs' detections."""
-    history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "validation_AP": [None, 12.5]})
+    history = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0, "validation_AP": 12.5}]
     record = record_of(spec or RunSpec(input_size=64), "run", ("a", "b"), **changes)
     matches = match_records(make_split().to_coco(), results())
     RunFolder(folder).write(record, history, results(), matches, b"")
