@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import argparse
 
+from pipelines.data.tiling import add_tiling_options, asked_input_size, asked_tiling
 from pipelines.system.errors import run_cli
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
-    parser.add_argument("--input-size", type=int, default=512, metavar="S",
-                        help="side of the square network input, pixels (%(default)s)")  # fmt: skip
+    parser.add_argument("--input-size", type=int, metavar="S",
+                        help="side of the square network input, pixels (512)")  # fmt: skip
+    add_tiling_options(parser, "look at objects as training in tiles sees them")
     arguments = parser.parse_args()
+    tiling = asked_tiling(arguments.tiles, arguments.overlap)
+    input_size = asked_input_size(arguments.input_size, tiling)
 
     from pipelines.data.registry import require_data_set
 
@@ -25,7 +29,7 @@ def main() -> None:
 
     from pipelines.own_data.adaptation import propose
 
-    propose(arguments.dataset, arguments.input_size)
+    propose(arguments.dataset, input_size, tiling)
 
 
 if __name__ == "__main__":

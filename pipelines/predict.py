@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipelines.data.tiling import add_tiling_options, asked_tiling
 from pipelines.system.errors import UserError, run_cli
 
 
@@ -26,10 +27,17 @@ def main() -> None:
     parser.add_argument(
         "--score", type=float, default=0.3, help="least score of a detection (%(default)s)"
     )
+    add_tiling_options(parser, "detect in tiles, by default those that the model was trained on")
+    parser.add_argument(
+        "--whole", action="store_true", help="squeeze each picture to the input, without tiles"
+    )
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json alone")
     arguments = parser.parse_args()
     if not 0 <= arguments.score <= 1:
         raise UserError(f"--score must be from 0 to 1, not {arguments.score}")
+    if arguments.whole and arguments.tiles is not None:
+        raise UserError("--whole and --tiles exclude each other; give one of them")
+    tiling = asked_tiling(arguments.tiles, arguments.overlap)
 
     from pipelines.deploy.predict.predict import predict_files
 
@@ -38,6 +46,8 @@ def main() -> None:
         arguments.inputs,
         arguments.out,
         arguments.score,
+        tiling,
+        whole=arguments.whole,
         pictures=not arguments.no_pictures,
     )
     for message in broken:

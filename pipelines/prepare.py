@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from pipelines.data.dataset_spec import Fold, Tolerance
+from pipelines.data.tiling import add_tiling_options, asked_tiling
 from pipelines.system.errors import run_cli
 from pipelines.system.paths import REPOSITORY
 
@@ -32,14 +33,18 @@ def main() -> None:
         "--fold", choices=[str(fold) for fold in Fold], default=str(Fold.PUBLISHED),
         help="which of five parts over whole bursts is tested (%(default)s: its own split)",
     )  # fmt: skip
+    add_tiling_options(parser, "cut photographs into tiles rather than squeeze them")
     arguments = parser.parse_args()
+    tiling = asked_tiling(arguments.tiles, arguments.overlap)
 
     from pipelines.own_data.preparing import ensure_prepared
 
     tolerance = Tolerance(
         arguments.drop_broken, arguments.skip_broken_images, arguments.scale_16bit
     )
-    folder = ensure_prepared(arguments.dataset, arguments.size, Fold(arguments.fold), tolerance)
+    folder = ensure_prepared(
+        arguments.dataset, arguments.size, Fold(arguments.fold), tiling, tolerance=tolerance
+    )
     print(folder.relative_to(REPOSITORY))
 
 

@@ -3,32 +3,39 @@
 A folder with, for each split, `<split>-images.npy` (uint8 NxSxSx3 RGB, images stretched to SxS)
 and `<split>.json` (checked COCO annotations in original pixels), and one `manifest.json` with
 counts and checksums. The same sources give the same bytes.
+
+Where photographs are cut into tiles, images are the tiles. Of splits that are measured, which are
+all but `train`, the annotations of whole photographs lie beside them in `<split>-photographs.json`.
 """
 
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from pipelines.data.images import resize_image
+from pipelines.data.prepared_files import (
+    annotation_file,
+    images_file,
+    json_bytes,
+    photograph_file,
+    write_split,
+)
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
+from pipelines.data.tiling import Tiling, require_fitting
 from pipelines.system.errors import UserError
 from pipelines.system.files import replaced_folder
-from pipelines.system.hashing import file_sha256
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+INCOMPLETE = "the folder is incomplete or was changed, prepare the data set again"
 
 
 def prepare(
@@ -36,12 +43,16 @@ def prepare(
     folder: Path,
     input_size: int,
     *,
+    tiling: Tiling | None = None,
     reading: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> None:
     """Write the prepared data set of these splits (name to source) to `folder`.
 
     input_size: S, the side in pixels to which images are stretched (bilinear, antialiased).
+    tiling: cut the images into tiles of S instead. An object of which a tile holds less than
+        LEAST_VISIBLE is ignored there, and in `train` painted over; `train` keeps no more tiles
+        without an object than with one.
     reading: how a data set of one's own was read, for the manifest and so for each `run.json`.
     progress: show a bar with the time left on stderr.
 
@@ -51,6 +62,7 @@ def prepare(
     """
     if input_size < 1:
         raise UserError(f"input size {input_size} is not a number of pixels; give 1 or more")
+    require_fitting(tiling, input_size)
     for name in sources:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise UserError(f"split name {name!r} is odd; use small letters, as in train")
@@ -58,30 +70,20 @@ def prepare(
         _refuse_foreign_folder(folder)
         with replaced_folder(folder) as partial:
             splits = {
-                name: _write_split(partial, name, source, input_size, progress)
+                name: write_split(partial, name, source, input_size, tiling, progress)
                 for name, source in sources.items()
             }
             manifest = {"format": FORMAT, "input_size": input_size, "splits": splits}
+            if tiling:
+                manifest["tiles"] = asdict(tiling)
             if reading:
                 manifest["reading"] = dict(reading)
-            (partial / MANIFEST).write_bytes(_json_bytes(manifest, indent=2))
+            (partial / MANIFEST).write_bytes(json_bytes(manifest, indent=2))
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror or error}); "
             "check the space and the permissions there"
         ) from None
-
-
-def _json_bytes(content: dict[str, Any], indent: int | None = None) -> bytes:
-    return (json.dumps(content, indent=indent, allow_nan=False) + "\n").encode()
-
-
-def _images_file(split: str) -> str:
-    return f"{split}-images.npy"
-
-
-def _annotation_file(split: str) -> str:
-    return f"{split}.json"
 
 
 def _refuse_foreign_folder(folder: Path) -> None:
@@ -94,45 +96,12 @@ def _refuse_foreign_folder(folder: Path) -> None:
     ours = {MANIFEST}
     if MANIFEST in present:
         for split in _read_manifest(folder)["splits"]:
-            ours |= {_images_file(split), _annotation_file(split)}
+            ours |= {images_file(split), annotation_file(split), photograph_file(split)}
     if foreign := sorted(present - ours):
         raise UserError(
             f"{folder}: holds {foreign[0]!r}, which is no part of a prepared data set; "
             "give a new or an empty folder"
         )
-
-
-def _write_split(
-    folder: Path, name: str, source: ImageSource, input_size: int, progress: bool
-) -> dict[str, Any]:
-    """Write a split's two files and return its entry of the manifest."""
-    split = source.split
-    annotations = _json_bytes(split.to_coco())
-    (folder / _annotation_file(name)).write_bytes(annotations)
-    pixels = folder / _images_file(name)
-    write_pixels(pixels, name, source, input_size, progress)
-    objects = Counter(a.category_id for a in split.annotations if not a.iscrowd)
-    return {
-        "images": len(split.images),
-        "boxes": objects.total(),
-        "crowd_regions": len(split.annotations) - objects.total(),
-        "boxes_per_class": {c.name: objects[c.id] for c in split.categories},
-        "images_sha256": file_sha256(pixels),
-        "annotations_sha256": hashlib.sha256(annotations).hexdigest(),
-    }
-
-
-def write_pixels(
-    path: Path, name: str, source: ImageSource, input_size: int, progress: bool
-) -> None:
-    """Write images one after the other: unlike a memory map, a full disk is an error to catch."""
-    shape = (len(source.split.images), input_size, input_size, 3)
-    with path.open("wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        npy.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-        for index in tqdm(range(shape[0]), desc=name, unit="image", disable=not progress):
-            resized = resize_image(source.image(index), input_size, input_size)
-            file.write(resized.tobytes())
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -150,17 +119,37 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Photographs:
+    """What the images of a split are tiles of.
+
+    coco: the annotations of whole photographs, in their pixels.
+    tiling: how each was cut; its tiles stand in the order of `tiling.corners`, after those of the
+        photograph before it.
+    """
+
+    coco: CocoSplit
+    tiling: Tiling
+
+
+@dataclass(frozen=True)
 class PreparedSplit:
     """A prepared split with S = input_size.
 
     images: uint8 (N, S, S, 3) RGB, memory-mapped copy-on-write (changes never reach the file).
     coco: the annotations in original pixels; coco.images[i] belongs to images[i].
+    photographs: where images are the tiles of a split that is measured.
 
     A label is 1 to C: label k is the class class_names[k - 1], of id category_ids[k - 1].
     """
 
     images: NDArray[np.uint8]
     coco: CocoSplit
+    photographs: Photographs | None = None
+
+    @property
+    def scored(self) -> CocoSplit:
+        """What detections are scored by: the annotations of whole photographs."""
+        return self.photographs.coco if self.photographs else self.coco
 
     @property
     def input_size(self) -> int:
@@ -186,7 +175,10 @@ class PreparedSplit:
         return self._objects[index][1].copy()
 
     def first(self, count: int) -> "PreparedSplit":
-        """The first `count` images, or all if there are fewer, with their annotations."""
+        """The first `count` images, or all if there are fewer, with their annotations.
+
+        Of tiles no whole photographs are left.
+        """
         count = min(count, len(self.images))
         return PreparedSplit(self.images[:count], self.coco.subset(range(count)))
 
@@ -223,15 +215,26 @@ def load_prepared(folder: Path, split: str) -> PreparedSplit:
         there = ", ".join(manifest["splits"])
         raise UserError(f"{folder}: has no split {split!r}; it has {there}")
     entry, size = manifest["splits"][split], manifest["input_size"]
-    advice = "the folder is incomplete or was changed, prepare the data set again"
-    annotation_file, images_file = folder / _annotation_file(split), folder / _images_file(split)
+    pixels = folder / images_file(split)
     try:
-        annotations = annotation_file.read_bytes()
-        images = np.load(images_file, mmap_mode="c")
+        coco = _read_annotations(folder / annotation_file(split), entry["annotations_sha256"])
+        images = np.load(pixels, mmap_mode="c")
+        photographs = None
+        if "photographs" in entry:
+            path = folder / photograph_file(split)
+            whole = _read_annotations(path, entry["photographs_sha256"])
+            photographs = Photographs(whole, Tiling(**manifest["tiles"]))
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{folder}: cannot read the split {split!r} ({error}); {advice}") from None
-    if hashlib.sha256(annotations).hexdigest() != entry["annotations_sha256"]:
-        raise UserError(f"{annotation_file}: has another checksum than the manifest's; {advice}")
+        raise UserError(
+            f"{folder}: cannot read the split {split!r} ({error}); {INCOMPLETE}"
+        ) from None
     if images.shape != (entry["images"], size, size, 3) or images.dtype != np.uint8:
-        raise UserError(f"{images_file}: has another shape than the manifest's; {advice}")
-    return PreparedSplit(images, CocoSplit.from_coco(json.loads(annotations)))
+        raise UserError(f"{pixels}: has another shape than the manifest's; {INCOMPLETE}")
+    return PreparedSplit(images, coco, photographs)
+
+
+def _read_annotations(path: Path, sha256: str) -> CocoSplit:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{path}: has another checksum than the manifest's; {INCOMPLETE}")
+    return CocoSplit.from_coco(json.loads(content))

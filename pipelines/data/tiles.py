@@ -1,17 +1,22 @@
 """Large images cut into overlapping square tiles, as a source of images like any other."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.data.records import Annotation, CocoSplit, ImageRecord
+from pipelines.data.records import Annotation, Box, CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
+from pipelines.data.tiling import cut_tile, starts
 from pipelines.system.errors import UserError, note
 
 SMALLEST_PART = 1.0
 """Cut-off parts of objects with a side of fewer pixels are not kept."""
+GREY = 127
+"""Of what is painted over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,16 @@ Piece = tuple[Tile, list[Annotation]]
 
 @dataclass
 class TiledSource:
-    """Tiles of size x size pixels; tiles[t] is where split.images[t] lies."""
+    """Tiles of size x size pixels; tiles[t] is where split.images[t] lies.
+
+    hidden[t] are parts of objects that are painted over in tile t, but for what kept objects cover.
+    """
 
     split: CocoSplit
     source: ImageSource
     tiles: tuple[Tile, ...]
     size: int
+    hidden: Mapping[int, Sequence[Box]] = field(default_factory=dict)
     _decoded: tuple[int, NDArray[np.uint8]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -45,11 +54,15 @@ class TiledSource:
         The image that was decoded last is kept: one after the other, its tiles decode it once.
         """
         tile = self.tiles[index]
-        image = self._source_image(tile.member)
-        pixels = image[tile.top : tile.top + self.size, tile.left : tile.left + self.size]
-        canvas = np.zeros((self.size, self.size, 3), np.uint8)
-        canvas[: pixels.shape[0], : pixels.shape[1]] = pixels
-        return canvas
+        pixels = cut_tile(self._source_image(tile.member), tile.left, tile.top, self.size)
+        if hidden := self.hidden.get(index):
+            kept = [a.bbox for a in self._by_tile[index] if not a.iscrowd]
+            _paint_over(pixels, hidden, kept)
+        return pixels
+
+    @cached_property
+    def _by_tile(self) -> tuple[tuple[Annotation, ...], ...]:
+        return self.split.annotations_by_image()
 
     def _source_image(self, member: int) -> NDArray[np.uint8]:
         if self._decoded is None or self._decoded[0] != member:
@@ -64,14 +77,15 @@ def tiled(
     overlap: int,
     *,
     least_share: float = 0.7,
-    keep_empty: bool = True,
+    most_empty: float = math.inf,
+    hide_parts: bool = False,
     report: Callable[[str], None] = note,
 ) -> TiledSource:
     """Cut each image into size x size tiles that share `overlap` pixels with their neighbours.
 
-    Tiles go row by row. The last of a row or column is moved inwards to end at the image's edge,
-    and shares more; an image smaller than a tile is padded at the right and the bottom. So every
-    pixel is in a tile, and every object of sides up to `overlap` is whole in at least one.
+    Tiles go row by row, where `tiling.starts` puts them; an image smaller than a tile is padded at
+    the right and the bottom. So every pixel is in a tile, and every object of sides up to `overlap`
+    is whole in at least one.
 
     An object of which at least `least_share` (above 0, up to 1) of the box's area lies in a tile
     belongs to it, with its box clipped: in overlaps, to more than one. A smaller part becomes an
@@ -79,9 +93,12 @@ def tiled(
     where it is found; parts of less than SMALLEST_PART a side are left out. Regions that are
     ignored in the source stay so. Areas are cut in proportion.
 
-    keep_empty: keep tiles to which no object belongs. What was cut is reported.
+    most_empty: tiles to which no object belongs that are kept, evenly spread, as a multiple of
+        those with objects.
+    hide_parts: paint smaller parts over, so that no detector learns them as background either.
 
-    Raises UserError if a parameter is out of range or no object belongs to any tile.
+    What was cut is reported. Raises UserError if a parameter is out of range or no object belongs
+    to any tile.
     """
     if size < 1 or not 0 <= overlap < size:
         raise UserError(
@@ -90,24 +107,38 @@ def tiled(
         )
     if not 0 < least_share <= 1:
         raise UserError(f"least_share {least_share} is not a share above 0 up to 1")
+    single = {a.id for a in source.split.annotations if not a.iscrowd}
     pieces = list(_pieces(source.split, size, overlap, least_share))
-    filled = [(tile, cut) for tile, cut in pieces if any(not a.iscrowd for a in cut)]
-    if not filled:
+    belonging = {a.id for _, cut in pieces for a in cut if not a.iscrowd}
+    if single and not belonging:
         raise UserError(
             f"no object belongs to a tile of {size} px by {least_share} of its area; "
             "give larger tiles or a smaller least_share"
         )
-    kept = pieces if keep_empty else filled
-    belonging = {a.id for _, cut in filled for a in cut if not a.iscrowd}
-    objects = sum(not a.iscrowd for a in source.split.annotations)
+    kept, empty = _without_most_empty(pieces, most_empty)
     report(
         f"{len(kept)} tiles of {len(source.split.images)} images; "
-        f"{'kept' if keep_empty else 'dropped'} {len(pieces) - len(filled)} without an object; "
-        f"{objects - len(belonging)} of {objects} objects belong to no tile"
+        f"kept {len(kept) - len(pieces) + empty} of {empty} without an object; "
+        f"{len(single) - len(belonging)} of {len(single)} objects belong to no tile"
     )
-    return TiledSource(
-        _tiles_split(source.split, kept, size), source, tuple(tile for tile, _ in kept), size
-    )
+    hidden = {
+        index: parts
+        for index, (_, cut) in enumerate(kept)
+        if hide_parts and (parts := [a.bbox for a in cut if a.iscrowd and a.id in single])
+    }
+    tiles = tuple(tile for tile, _ in kept)
+    return TiledSource(_tiles_split(source.split, kept, size), source, tiles, size, hidden)
+
+
+def _without_most_empty(pieces: Sequence[Piece], most_empty: float) -> tuple[list[Piece], int]:
+    """The pieces that stay, in order, and how many there were without an object."""
+    empty = [k for k, (_, cut) in enumerate(pieces) if all(a.iscrowd for a in cut)]
+    allowed = most_empty * (len(pieces) - len(empty))
+    if len(empty) <= allowed:
+        return list(pieces), len(empty)
+    spread = np.linspace(0, len(empty) - 1, int(allowed)).round().astype(int)
+    dropped = set(empty) - {empty[k] for k in spread}
+    return [piece for k, piece in enumerate(pieces) if k not in dropped], len(empty)
 
 
 def _pieces(split: CocoSplit, size: int, overlap: int, least_share: float) -> Iterator[Piece]:
@@ -115,16 +146,10 @@ def _pieces(split: CocoSplit, size: int, overlap: int, least_share: float) -> It
     for member, objects in enumerate(split.annotations_by_image()):
         record = split.images[member]
         corners = _corners(objects)
-        for top in _starts(record.height, size, overlap):
-            for left in _starts(record.width, size, overlap):
+        for top in starts(record.height, size, overlap):
+            for left in starts(record.width, size, overlap):
                 tile = Tile(member, left, top)
                 yield tile, _cut(objects, corners, tile, size, least_share)
-
-
-def _starts(length: int, size: int, overlap: int) -> list[int]:
-    """The first pixels of the tiles along a side of `length` pixels."""
-    last = max(length - size, 0)
-    return [*range(0, last, size - overlap), last]
 
 
 def _corners(objects: Sequence[Annotation]) -> NDArray[np.float64]:
@@ -167,3 +192,13 @@ def _tiles_split(split: CocoSplit, pieces: Sequence[Piece], size: int) -> CocoSp
             new_id = len(annotations) + 1
             annotations.append(replace(annotation, id=new_id, image_id=number))
     return CocoSplit(tuple(images), split.categories, tuple(annotations))
+
+
+def _paint_over(pixels: NDArray[np.uint8], hidden: Sequence[Box], kept: Sequence[Box]) -> None:
+    """Make the hidden boxes grey, but for pixels of the kept ones."""
+    covered = np.zeros(pixels.shape[:2], bool)
+    for value, boxes in ((True, hidden), (False, kept)):
+        for x, y, width, height in boxes:
+            rows = slice(math.floor(y), math.ceil(y + height))
+            covered[rows, math.floor(x) : math.ceil(x + width)] = value
+    pixels[covered] = GREY

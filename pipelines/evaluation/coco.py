@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from pipelines.data.prepared import PreparedSplit
 from pipelines.evaluation.voc import voc_matches
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -28,6 +30,7 @@ AREAS = ("all", "small", "medium", "large")
 """Area ranges: any, below 32², to 96², above, in pixels of the original image."""
 RECALLS = np.linspace(0, 1, 101)
 MOST_DETECTIONS = 100
+"""Of a class that count in an image; as many in each tile of a photograph that was cut."""
 
 FIGURES = (
     "AP", "AP50", "AP75", "APs", "APm", "APl",
@@ -61,18 +64,21 @@ class Score:
     """AP by class name."""
 
 
-def match_records(annotations: Mapping[str, Any], detections: Sequence[Any]) -> pd.DataFrame:
+def match_records(
+    annotations: Mapping[str, Any], detections: Sequence[Any], most: int = MOST_DETECTIONS
+) -> pd.DataFrame:
     """Match detections with objects and record the outcome.
 
     Args:
         annotations: a data set in COCO form.
         detections: COCO results: image_id, category_id, bbox `xywh` in original pixels, score.
+        most: the best so many of a class in an image are kept.
 
     Returns:
         A frame of `RECORD_COLUMNS`, classes by name, with each image's `burst` where the data set
         knows it.
     """
-    evaluation = _evaluate(annotations, detections)
+    evaluation = _evaluate(annotations, detections, most)
     names = {c["id"]: c["name"] for c in annotations["categories"]}
     by_place = {
         (e["category_id"], e["image_id"], AREAS[evaluation.params.areaRngLbl.index(label)]): e
@@ -89,6 +95,18 @@ def match_records(annotations: Mapping[str, Any], detections: Sequence[Any]) -> 
     frame = frame.astype(dict.fromkeys(whole, "Int64"))
     bursts = {image["id"]: image["burst"] for image in annotations["images"] if "burst" in image}
     return frame.assign(burst=frame["image"].map(bursts)) if bursts else frame
+
+
+def match_split(split: PreparedSplit, detections: Sequence[Any]) -> pd.DataFrame:
+    """Match records of detections in what a split is scored on: whole photographs.
+
+    Of one that was cut, as many detections count as in all of its tiles.
+    """
+    most = MOST_DETECTIONS
+    if split.photographs:
+        sizes = [(image.width, image.height) for image in split.scored.images]
+        most *= max(len(split.photographs.tiling.corners(*size)) for size in sizes)
+    return match_records(split.scored.to_coco(), detections, most)
 
 
 class _Evaluation(COCOeval):  # type: ignore[misc]
@@ -125,7 +143,7 @@ class _Evaluation(COCOeval):  # type: ignore[misc]
         }
 
 
-def _evaluate(annotations: Mapping[str, Any], detections: Sequence[Any]) -> COCOeval:
+def _evaluate(annotations: Mapping[str, Any], detections: Sequence[Any], most: int) -> COCOeval:
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = dict(annotations)
@@ -134,6 +152,7 @@ def _evaluate(annotations: Mapping[str, Any], detections: Sequence[Any]) -> COCO
         found = truth.loadRes([dict(d) for d in detections]) if len(detections) else COCO()
         evaluation = _Evaluation(truth, found, "bbox")
         evaluation.params.imgIds = sorted(truth.imgs)
+        evaluation.params.maxDets = [most]
         evaluation.evaluate()
     return evaluation
 
@@ -183,7 +202,7 @@ def _match_as_voc(place: Mapping[str, Any], evaluation: COCOeval) -> list[NDArra
 
 
 def precision_curves(
-    records: pd.DataFrame, name: str, area: str = "all", most: int = MOST_DETECTIONS
+    records: pd.DataFrame, name: str, area: str = "all", most: float = math.inf
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Interpolated precision and largest recall of one class.
 
@@ -191,7 +210,7 @@ def precision_curves(
         records: match records, any subset of images.
         name: the class.
         area: one of `AREAS`.
-        most: detections of the class counted an image.
+        most: detections of the class counted an image; all that are recorded unless given.
 
     Returns:
         Precision at `RECALLS` for each of `THRESHOLDS` (10×101) and the recall reached (10), or
@@ -221,21 +240,24 @@ def precision_curves(
 
 
 def score_records(records: pd.DataFrame) -> Score:
-    """All figures from match records alone, in percent, equal to pycocotools'."""
+    """All figures from match records alone, in percent, equal to pycocotools'.
+
+    But for AR1, AR10 and AR100, every recorded detection counts.
+    """
     by_class = {str(name): own for name, own in records.groupby("class", sort=False)}
     names = list(by_class)
 
     @cache
     def curves_of(
-        name: str, area: str, most: int
+        name: str, area: str, most: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         return precision_curves(by_class[name], name, area, most)
 
     def precision(area: str, threshold: slice, only: Sequence[str] = names) -> float:
-        curves = [curves_of(name, area, MOST_DETECTIONS) for name in only]
+        curves = [curves_of(name, area, math.inf) for name in only]
         return _mean([c[0][threshold] for c in curves if c is not None])
 
-    def recall(area: str, most: int) -> float:
+    def recall(area: str, most: float = math.inf) -> float:
         curves = [curves_of(name, area, most) for name in names]
         return _mean([c[1] for c in curves if c is not None])
 
@@ -244,7 +266,7 @@ def score_records(records: pd.DataFrame) -> Score:
         precision("all", every), precision("all", half), precision("all", three_quarters),
         precision("small", every), precision("medium", every), precision("large", every),
         recall("all", 1), recall("all", 10), recall("all", 100),
-        recall("small", 100), recall("medium", 100), recall("large", 100),
+        recall("small"), recall("medium"), recall("large"),
     )  # fmt: skip
     return Score(
         figures=dict(zip(FIGURES, values, strict=True)),

@@ -8,9 +8,11 @@ from safetensors.torch import save
 
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import require_prepared
-from pipelines.evaluation.coco import match_records, score_records
+from pipelines.evaluation.coco import match_split, score_records
+from pipelines.evaluation.merging import whole_photographs
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import note
 from pipelines.training.health import record as health_record
 from pipelines.training.health.measures import Health
 from pipelines.training.loop import CHECKPOINT_SECONDS
@@ -34,7 +36,7 @@ def run(
     Raises:
         UserError: the data are not prepared, or the specification does not fit them.
     """
-    data_folder = require_prepared(spec.dataset, spec.input_size, spec.fold)
+    data_folder = require_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
     done = train_and_detect(
         spec,
         Training(
@@ -50,17 +52,22 @@ def run(
     trained, checkpoint = done
     health = score_and_write(folder, trained, data_folder)
     checkpoint.remove()
+    if spec.tiling:
+        note("the run is scored on whole photographs; health, which follows, is that of tiles")
     health_record.tell(health, folder.name)
 
 
 def validation_figures(split: PreparedSplit, detections: Detections) -> dict[str, float]:
     """What a validation adds to the history."""
-    figures = score_records(match_records(split.coco.to_coco(), detections)).figures
+    figures = score_records(match_split(split, whole_photographs(split, detections))).figures
     return {"validation_AP": figures["AP"], "validation_AP50": figures["AP50"]}
 
 
 def score_and_write(folder: Path, trained: Trained, data_folder: Path) -> Health:
     """Score a training and write its folder.
+
+    Of photographs that were cut into tiles, whole ones are scored, the tiles' detections merged;
+    the training's health is that of tiles.
 
     Args:
         folder: where it goes; what is there is replaced at the end.
@@ -80,11 +87,12 @@ def score_and_write(folder: Path, trained: Trained, data_folder: Path) -> Health
         trained.max_detections,
         trained.history,
     )
+    found = whole_photographs(test, trained.detections)
     RunFolder(folder).write(
         {**trained.record, "health": health_record.write(health)},
         trained.history,
-        trained.detections,
-        match_records(test.coco.to_coco(), trained.detections),
+        found,
+        match_split(test, found),
         save(trained.state),
     )
     return health

@@ -16,7 +16,10 @@ from method.scale import equal_square_side, relative_sizes
 from pipelines.data.dataset_spec import Fold
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
+from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
+from pipelines.own_data.inspection.objects import Objects
+from pipelines.own_data.inspection.squeeze_rule import squeezed_objects
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.own_data.proposal import Proposal, candidate_table, joined
 from pipelines.own_data.proposal_picture import draw
@@ -39,6 +42,7 @@ def adapt(
     anchors: tuple[float, ...] | None = None,
     aspect_ratios: tuple[float, ...] | None = None,
     fold: Fold = Fold.PUBLISHED,
+    tiling: Tiling | None = None,
 ) -> Proposal:
     """Search for what fits the training images of a data set.
 
@@ -49,12 +53,14 @@ def adapt(
         anchors: keep these anchors.
         aspect_ratios: keep these ratios.
         fold: whose training images are looked at.
+        tiling: how photographs are cut; None where they are squeezed to the input.
 
     Raises:
         UserError: the data set is not found, broken or empty, or a value is none of the right ones.
     """
-    RunSpec.parse({"dataset": dataset, "input_size": input_size}, "adapt")
-    split = load_prepared(ensure_prepared(dataset, input_size, fold), "train")
+    cut = {"tiles": tiling.size, "tile_overlap": tiling.overlap} if tiling else {}
+    RunSpec.parse({"dataset": dataset, "input_size": input_size, **cut}, "adapt")
+    split = load_prepared(ensure_prepared(dataset, input_size, fold, tiling), "train")
     boxes, sizes = _objects(split)
     labels = np.concatenate([split.labels(i) for i in range(len(split.images))])
     counts = tuple(int((labels == k).sum()) for k in range(1, len(split.class_names) + 1))
@@ -62,9 +68,11 @@ def adapt(
         ranked = rank_candidates(boxes, sizes, input_size, attach, anchors, aspect_ratios)
     except ValueError as error:
         raise UserError(f"{dataset}: {error}") from None
+    squeezed = [] if tiling else squeezed_objects({"": Objects.of("train", split.coco)}, input_size)
     return Proposal(
-        input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked)
-    )
+        input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked),
+        tiling, tuple(suspicion.sentence for suspicion in squeezed),
+    )  # fmt: skip
 
 
 def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
     anchors = None if "anchors" in wanted else spec.anchors
     ratios = None if "aspect_ratios" in wanted else spec.aspect_ratios
-    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold)
+    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold, spec.tiling)
     if not proposal.chosen.fits:
         note(proposal.reasons[1])
     found: dict[str, list[float]] = {
@@ -130,7 +138,10 @@ def training_command(dataset: str, proposal: Proposal) -> str:
     values = {"attach": best.attach, "anchors": best.anchors, "aspect_ratios": best.aspect_ratios,
               "class_weights": proposal.class_weights}  # fmt: skip
     lists = {key: f"[{joined(value, ',')}]" for key, value in values.items()}
-    changes = {"profile": "own", "dataset": dataset, "input_size": proposal.input_size, **lists}
+    changes = {"profile": "own", "dataset": dataset, "input_size": proposal.input_size}
+    if tiling := proposal.tiling:
+        changes |= {"tiles": tiling.size, "tile_overlap": f"{tiling.overlap:g}"}
+    changes |= lists
     words = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
     return shlex.join(["dvc", "exp", "run", *words, "workbench"])
 
@@ -152,14 +163,15 @@ def write(proposal: Proposal, folder: Path) -> None:
         picture.savefig(partial / "adaptation.png", dpi=100, metadata={"Software": None})
 
 
-def propose(dataset: str, input_size: int) -> None:
+def propose(dataset: str, input_size: int, tiling: Tiling | None = None) -> None:
     """Search, print what fits and why, and write what was looked at to `results/adapt/`.
 
     Raises:
         UserError: the data set is not found, broken or empty.
     """
-    proposal = adapt(dataset, input_size)
-    write(proposal, RESULTS / "adapt" / prepared_folder(dataset, input_size).name)
+    proposal = adapt(dataset, input_size, tiling=tiling)
+    folder = prepared_folder(dataset, input_size, tiling=tiling)
+    write(proposal, RESULTS / "adapt" / folder.name)
     print(candidate_table(proposal.candidates[:SHOWN]).to_markdown(index=False))
     print(*(f"- {reason}" for reason in proposal.reasons), sep="\n")
     weights = ", ".join(

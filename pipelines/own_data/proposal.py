@@ -13,6 +13,7 @@ from method.adaptation import LARGEST_WEIGHT, RATIO_TOLERANCE, RECALL_GIVEN_UP, 
 from method.aspect_ratios import SQUARE
 from method.matching import Matching
 from method.scale import A_SCORE_RANGE, REFERENCE_SIZE
+from pipelines.data.tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Proposal:
     class_weights: tuple[float, ...]
     candidates: tuple[Candidate, ...]
     """Best first."""
+    tiling: Tiling | None = None
+    """How photographs are cut."""
+    warnings: tuple[str, ...] = ()
+    """What is better mended first."""
 
     @property
     def chosen(self) -> Candidate:
@@ -64,7 +69,7 @@ class Proposal:
             )
         if max(self.class_weights) == LARGEST_WEIGHT:
             lines.append(f"class weights are cut at {LARGEST_WEIGHT:g}")
-        return lines
+        return [*lines, *self.warnings]
 
     def _percentiles(self, scale: float) -> str:
         """Sizes at percentiles 5 / 50 / 95, to two digits."""

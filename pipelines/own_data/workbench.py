@@ -24,12 +24,13 @@ def run_workbench() -> None:
     """
     read_paths_as_declared()
     spec = workbench_spec(fill_in(read_parameters()))
-    ensure_prepared(spec.dataset, spec.input_size, spec.fold)
+    ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
     run(spec, FOLDER / "run", live=FOLDER / "live" / HISTORY)
     score = score_records(RunFolder(FOLDER / "run").matches())
     figures = {name: round(value, 3) for name, value in score.figures.items()}
     defined = {name: value for name, value in figures.items() if value == value}
     (FOLDER / "metrics.json").write_text(json.dumps(defined, indent=1) + "\n")
-    print(f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}")
+    scored = " of whole photographs, merged from tiles" if spec.tiling else ""
+    print(f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}{scored}")
     page = write_run_page(FOLDER / "run", str((FOLDER / "run").relative_to(REPOSITORY)))
     print(f"The page of the run: {page.relative_to(REPOSITORY)}")

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from method.choices import HeadInit, Sampler
 from method.lapnet.choices import Backbone, Balance, ClassificationLoss, Overlap
 from pipelines.data.dataset_spec import Fold
+from pipelines.data.tiling import DEFAULT_OVERLAP, Tiling
 from pipelines.runs.choices import Augment, Optimiser, Precision, Released, Schedule, Switch
 from pipelines.runs.registry import ENTRIES, DetectorName, Entry, Family, Trainer
 from pipelines.system.errors import UserError
@@ -41,6 +42,16 @@ class RunSpec:
         Fold.PUBLISHED,
     )
     input_size: int = _explained("side of the square network input, pixels", 256)
+    tiles: int | None = _explained(
+        "cut photographs into tiles of this side, the input size, rather than squeeze them; whole "
+        "photographs are scored, their tiles' detections merged; none unless given",
+        None,
+    )
+    tile_overlap: float = _explained(
+        "share of its side that a tile has in common with the next, 0 to 0.9; best above the "
+        "objects' sides",
+        DEFAULT_OVERLAP,
+    )
     detector: str = _explained("what is trained", DetectorName.SCALE_AWARE_SSD)
     attach: tuple[int, ...] | None = _explained(
         "the two MobileNet v2 blocks that carry a head; the detector's own unless given",
@@ -130,6 +141,12 @@ class RunSpec:
         _require(
             self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
         )
+        if self.tiling:
+            fits = self.tiling.size == self.input_size
+            _require(fits, "tiles", f"must be the input size, {self.input_size}", self.tiles)
+        else:
+            unused = self.tile_overlap == DEFAULT_OVERLAP
+            _require(unused, "tile_overlap", "goes with tiles; it changes nothing", "alone")
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)
         rate = self.weights_learning_rate
         _require(rate is None or rate > 0, "weights_learning_rate", "must be above 0", rate)
@@ -145,6 +162,11 @@ class RunSpec:
     def entry(self) -> Entry:
         """What the registry says of the detector."""
         return ENTRIES[self.detector]
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """How photographs are cut; None where they are seen whole."""
+        return None if self.tiles is None else Tiling(self.tiles, self.tile_overlap)
 
     @property
     def hash(self) -> str:
@@ -227,7 +249,8 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         return Switch.ON if value else Switch.OFF
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         if str(value) not in list(kind):
-            raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}")
+            hint = "; that of tiles is tile_overlap" if kind is Overlap else ""
+            raise ValueError(f"{name} must be one of {', '.join(kind)}, not {value!r}{hint}")
         return kind(str(value))
     if kind is str:
         return str(value)

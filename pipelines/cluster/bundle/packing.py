@@ -33,9 +33,11 @@ from pipelines.cluster.launch import parents
 from pipelines.data.dataset_spec import TOLERANT, Fold
 from pipelines.data.mosaic import photographs
 from pipelines.data.prepared import MANIFEST, load_prepared
+from pipelines.data.prepared_files import annotation_files
 from pipelines.data.preparing import ensure_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
+from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.detectors.weights import weights_fingerprint
 from pipelines.runs.parameters import read_parameters, split_name, study
@@ -183,7 +185,7 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
     path = folder / SPECS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(spec.changes()) + "\n")
-    data = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
+    data = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
     sha256 = weights_fingerprint(spec.init)
     weights = f"{sha256[:16]}{Path(spec.init).suffix}" if sha256 else None
     return PackedRun(name, data.name, weights, sha256)
@@ -191,21 +193,22 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
 
 def _pack_data(folder: Path, specs: Mapping[str, RunSpec], *, pixels: bool) -> None:
     """Manifests as they are, and the splits that the runs read."""
-    validating: dict[tuple[str, int, Fold], bool] = {}
+    validating: dict[tuple[str, int, Fold, Tiling | None], bool] = {}
     for spec in specs.values():
-        data = spec.dataset, spec.input_size, spec.fold
+        data = spec.dataset, spec.input_size, spec.fold, spec.tiling
         validating[data] = validating.get(data, False) or spec.validate_every > 0
-    for (dataset, size, fold), validated in validating.items():
-        source = ensure_prepared(dataset, size, fold)
+    for (dataset, size, fold, tiling), validated in validating.items():
+        source = ensure_prepared(dataset, size, fold, tiling)
         opened: Mapping[str, ImageSource] = {}
-        if not pixels:
+        if not pixels and tiling is None:
             spec_of_data = DatasetSpec(dataset, fold=fold, tolerance=TOLERANT)
             opened = open_dataset(spec_of_data, report=lambda _: None)
         target = folder / DATA / source.name
         target.mkdir(parents=True)
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
         for split in ("train", "test", *(["val"] if validated else [])):
-            shutil.copyfile(source / f"{split}.json", target / f"{split}.json")
+            for file in annotation_files(source, split):
+                shutil.copyfile(file, target / file.name)
             _pack_images(source, split, opened.get(split), target)
 
 

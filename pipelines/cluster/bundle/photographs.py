@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.data.mosaic import MosaicSource, photographs
-from pipelines.data.prepared import write_pixels
+from pipelines.data.prepared_files import write_pixels
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import FolderSource, ImageSource
 from pipelines.system.errors import UserError

@@ -13,6 +13,7 @@ from torch import Tensor
 from method.detection import Detections
 from method.detector import Detector
 from pipelines.data.records import Category
+from pipelines.data.tiling import Tiling
 from pipelines.system.errors import UserError
 
 
@@ -29,6 +30,8 @@ class OnnxDetector(Detector):
     input_size: int
     categories: tuple[Category, ...]
     """Of label 1, 2, …"""
+    tiling: Tiling | None
+    """How the photographs were cut that it was trained on."""
 
     def __init__(self, model: Path | bytes) -> None:
         super().__init__()
@@ -48,6 +51,8 @@ class OnnxDetector(Detector):
             self.input_size = int(stated["input_size"])
             entries = json.loads(stated["categories"])
             self.categories = tuple(Category(entry["id"], entry["name"]) for entry in entries)
+            tiles = json.loads(stated.get("tiles", "null"))
+            self.tiling = Tiling(**tiles) if tiles else None
         except (KeyError, TypeError, ValueError):
             raise UserError(
                 f"{name}: does not state its classes and input size; "

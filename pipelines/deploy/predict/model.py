@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from method.detection import Detections
 from method.detector import Detector
 from pipelines.data.images import resize_image
 from pipelines.data.records import Category
+from pipelines.data.tiling import Tiling, cut_tile, require_fitting
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.detectors.trained import open_run
+from pipelines.evaluation.merging import merge_tiles
 from pipelines.system.errors import UserError
 from pipelines.system.machine import choose_device
+from pipelines.training.run import DETECTION_BATCH
 from pipelines.training.step import to_batch
 
 
@@ -38,15 +43,21 @@ class Model:
     input_size: int
     categories: tuple[Category, ...]
     """Of label 1, 2, …"""
+    tiling: Tiling | None = None
+    """How the photographs were cut that it was trained on."""
 
-    def detect(self, pixels: NDArray[np.uint8], floor: float) -> list[Found]:
-        """What is in an H×W×3 picture with a score of at least `floor`, best first."""
-        resized = resize_image(pixels, self.input_size, self.input_size)
-        with torch.inference_mode():
-            found = self.detector.detect(to_batch(resized[None].copy(), self.device))[0]
-        height, width = pixels.shape[:2]
-        scale = np.array([width, height, width, height], np.float64) / self.input_size
-        corners = found.boxes.cpu().numpy() * scale
+    def detect(
+        self, pixels: NDArray[np.uint8], floor: float, tiling: Tiling | None = None
+    ) -> list[Found]:
+        """What is in an H×W×3 picture with a score of at least `floor`, best first.
+
+        Args:
+            pixels: of the picture, RGB.
+            floor: least score.
+            tiling: detect in tiles of the input size, and merge; else the picture is squeezed.
+        """
+        found = self._in_tiles(pixels, tiling) if tiling else self._squeezed(pixels)
+        corners = found.boxes.cpu().numpy()
         return [
             Found(
                 self.categories[label - 1],
@@ -59,6 +70,29 @@ class Model:
             if score >= floor
         ]
 
+    def _squeezed(self, pixels: NDArray[np.uint8]) -> Detections:
+        """In the whole picture; boxes in its pixels."""
+        found = self._detect([resize_image(pixels, self.input_size, self.input_size)])[0]
+        height, width = pixels.shape[:2]
+        scale = torch.tensor([width, height, width, height], dtype=torch.float64) / self.input_size
+        return replace(found, boxes=found.boxes.cpu() * scale)
+
+    def _in_tiles(self, pixels: NDArray[np.uint8], tiling: Tiling) -> Detections:
+        """In tiles of the picture, merged; boxes in its pixels."""
+        require_fitting(tiling, self.input_size)
+        height, width = pixels.shape[:2]
+        tiles = [cut_tile(pixels, *corner, tiling.size) for corner in tiling.corners(width, height)]
+        found = [
+            one
+            for first in range(0, len(tiles), DETECTION_BATCH)
+            for one in self._detect(tiles[first : first + DETECTION_BATCH])
+        ]
+        return merge_tiles(found, tiling, width, height)
+
+    def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        with torch.inference_mode():
+            return self.detector.detect(to_batch(np.stack(images), self.device))
+
 
 def load_model(path: Path) -> Model:
     """Open a run folder, or an .onnx file that `pipelines.deploy.export` wrote.
@@ -70,8 +104,10 @@ def load_model(path: Path) -> Model:
         if not path.is_file():
             raise UserError(f"{path}: no such file; write it by python -m pipelines.export")
         detector = OnnxDetector(path)
-        return Model(detector, torch.device("cpu"), detector.input_size, detector.categories)
+        cpu, size = torch.device("cpu"), detector.input_size
+        return Model(detector, cpu, size, detector.categories, detector.tiling)
     if not path.is_dir():
         raise UserError(f"{path}: give the folder of a trained run, or an .onnx file")
     run, device = open_run(path), choose_device()
-    return Model(run.detector.to(device), device, run.spec.input_size, run.categories)
+    spec = run.spec
+    return Model(run.detector.to(device), device, spec.input_size, run.categories, spec.tiling)

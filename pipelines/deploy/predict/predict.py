@@ -9,10 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pipelines.data.tiling import Tiling, require_fitting
 from pipelines.deploy.predict.draw import draw
 from pipelines.deploy.predict.frames import BrokenFileError, File, Frame, find_files, read_frames
 from pipelines.deploy.predict.model import Found, Model, load_model
-from pipelines.system.errors import UserError
+from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
 from pipelines.training.tensorflow import tensorflow_errors
 
@@ -20,7 +21,14 @@ PREDICTIONS, PICTURES = "predictions.json", "pictures"
 
 
 def predict_files(
-    model: Path, inputs: Sequence[Path], folder: Path, score: float, *, pictures: bool
+    model: Path,
+    inputs: Sequence[Path],
+    folder: Path,
+    score: float,
+    tiling: Tiling | None = None,
+    *,
+    whole: bool,
+    pictures: bool,
 ) -> list[str]:
     """Find objects in all pictures and videos of these files and folders.
 
@@ -29,23 +37,39 @@ def predict_files(
         inputs: pictures, folders of them, videos.
         folder: what to write; what an earlier call wrote there is replaced.
         score: least score of a detection.
+        tiling: how to cut pictures; as the model was trained unless given.
+        whole: squeeze pictures to the input, whatever the model was trained on.
         pictures: draw them too.
 
     Returns:
         What is wrong with each file that could not be read.
 
     Raises:
-        UserError: there is no such model, or no file could be read.
+        UserError: there is no such model, it does not fit the tiles, or no file could be read.
     """
     files = find_files(inputs)
-    broken = predict(load_model(model), files, folder, score, pictures=pictures)
+    opened = load_model(model)
+    cut = None if whole else tiling or opened.tiling
+    require_fitting(cut, opened.input_size)
+    if cut and not tiling:
+        note(
+            f"{model.name} was trained on tiles of {cut.size} px that share {cut.overlap:g}: "
+            "pictures are cut likewise, without --whole"
+        )
+    broken = predict(opened, files, folder, score, cut, pictures=pictures)
     print(folder / PREDICTIONS)
     return broken
 
 
 @tensorflow_errors()
 def predict(
-    model: Model, files: Sequence[File], folder: Path, score: float, *, pictures: bool
+    model: Model,
+    files: Sequence[File],
+    folder: Path,
+    score: float,
+    tiling: Tiling | None = None,
+    *,
+    pictures: bool,
 ) -> list[str]:
     """Write the predictions of all files to `folder` in one move.
 
@@ -54,6 +78,7 @@ def predict(
         files: pictures and videos.
         folder: what an earlier call wrote there is replaced.
         score: least score of a detection.
+        tiling: how to cut pictures; None to squeeze them to the input.
         pictures: draw them too.
 
     Returns:
@@ -74,7 +99,7 @@ def predict(
         for file in files:
             try:
                 for frame in read_frames(file):
-                    found = model.detect(frame.pixels, score)
+                    found = model.detect(frame.pixels, score, tiling)
                     images.append(_image(len(images) + 1, frame))
                     annotations += _annotations(found, len(images), len(annotations) + 1)
                     if pictures:

@@ -41,6 +41,9 @@ def _detections(figure: PaperFigure, shown: Pictured) -> Figure | None:
         note(f"{figure.title} is left out: no finished run on {dataset}; run `dvc repro` first")
         return None
     test = load_prepared(shown.prepared, "test")
+    if test.photographs:
+        note(f"{figure.title} is left out: photographs that were cut into tiles are not at hand")
+        return None
     columns = [
         found_boxes.detections(shown.results / "runs" / run, title, shown.prepared)
         for title, run in runs.items()

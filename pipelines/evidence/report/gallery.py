@@ -97,7 +97,7 @@ def study_gallery(study: Study, chosen: Mapping[str, str]) -> Gallery:
         UserError: the data set is not found, or is not what the runs were scored on.
     """
     spec = study.spec
-    prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold)
+    prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
     return build_gallery(
         study, chosen, prepared, open_dataset(DatasetSpec(spec.dataset, fold=spec.fold))["test"]
     )
@@ -107,7 +107,7 @@ def build_gallery(
     study: Study, chosen: Mapping[str, str], prepared: Path, source: ImageSource
 ) -> Gallery:
     """The gallery from a prepared data set and where the images of its test split come from."""
-    split = load_prepared(prepared, "test").coco
+    split = load_prepared(prepared, "test").scored
     if source.split != split:
         raise UserError(f"{prepared.name}: is not what its source holds now; remove the folder")
     colours = {c.name: COLOURS[i % len(COLOURS)] for i, c in enumerate(split.categories)}

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pipelines.data.dataset_spec import Fold
-from pipelines.data.prepared import load_prepared
+from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
-from pipelines.data.records import CocoSplit
-from pipelines.evaluation.coco import match_records
+from pipelines.data.tiling import Tiling
+from pipelines.evaluation.coco import match_split
 from pipelines.evidence.figures import object_sizes
 from pipelines.evidence.study import Study
 from pipelines.evidence.verify.rebuild import UNREADABLE, compare_texts, profile_record
@@ -42,7 +41,9 @@ def start_scoring(
         record = read_record(runs / name)
         spec, split = record["specification"], record["data"]["splits"]["test"]
         fold = Fold(spec.get("fold", Fold.PUBLISHED))
-        folder = data / prepared_folder(spec["dataset"], spec["input_size"], fold).name
+        tiles = spec.get("tiles")
+        tiling = Tiling(tiles, spec["tile_overlap"]) if tiles else None
+        folder = data / prepared_folder(spec["dataset"], spec["input_size"], fold, tiling).name
         by_truth[folder, split["annotations_sha256"]].append(name)
     scoring, left_out = [], ""
     for truth, members in by_truth.items():
@@ -59,7 +60,7 @@ def _score_run(folder: Path, data: Path, checksum: str) -> str | None:
     """What is wrong with a run's match records; None if they are the detections' own."""
     try:
         detections = json.loads(gzip.decompress((folder / "detections.json.gz").read_bytes()))
-        again = match_records(_test_truth(data, checksum), detections).to_csv(index=False)
+        again = match_split(_test_truth(data, checksum), detections).to_csv(index=False)
         committed = gzip.decompress((folder / "matches.csv.gz").read_bytes()).decode()
     except (*UNREADABLE, AssertionError) as error:
         return f"runs/{folder.name}/detections.json.gz: cannot be scored: {error!r}"
@@ -69,16 +70,18 @@ def _score_run(folder: Path, data: Path, checksum: str) -> str | None:
 
 
 @cache
-def _test_truth(folder: Path, checksum: str) -> dict[str, Any]:
-    return open_truth(folder, "test", checksum).to_coco()
+def _test_truth(folder: Path, checksum: str) -> PreparedSplit:
+    return open_truth(folder, "test", checksum)
 
 
 def check_sizes(study: Study, sizes: Path, data: Path) -> list[str]:
     """Hold the committed sizes of objects against the training split, where both are at hand."""
-    folder = prepared_folder(study.spec.dataset, study.spec.input_size, study.spec.fold).name
+    folder = prepared_folder(
+        study.spec.dataset, study.spec.input_size, study.spec.fold, study.spec.tiling
+    ).name
     try:
         checksum = profile_record(study)["data"]["splits"]["train"]["annotations_sha256"]
-        expected = object_sizes.size_counts(open_truth(data / folder, "train", checksum))
+        expected = object_sizes.size_counts(open_truth(data / folder, "train", checksum).coco)
         committed = object_sizes.read_counts(sizes)
     except UserError:
         return []
@@ -87,8 +90,8 @@ def check_sizes(study: Study, sizes: Path, data: Path) -> list[str]:
     return [f"figures/{sizes.name}: other sizes than the training split's"]
 
 
-def open_truth(folder: Path, split: str, checksum: str) -> CocoSplit:
-    """The annotations of a prepared split, if they are those with this checksum.
+def open_truth(folder: Path, split: str, checksum: str) -> PreparedSplit:
+    """A prepared split, if its annotations are those with this checksum.
 
     Raises:
         UserError: they are not at hand, or others.
@@ -96,8 +99,8 @@ def open_truth(folder: Path, split: str, checksum: str) -> CocoSplit:
     place = f"data/{folder.name}"
     if not (folder / "manifest.json").is_file():
         raise UserError(f"{place} is not prepared here")
-    coco = load_prepared(folder, split).coco
+    prepared = load_prepared(folder, split)
     manifest = json.loads((folder / "manifest.json").read_text())
     if manifest["splits"][split]["annotations_sha256"] != checksum:
         raise UserError(f"{place} holds other {split} annotations than the runs had")
-    return coco
+    return prepared

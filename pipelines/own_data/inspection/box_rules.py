@@ -78,9 +78,14 @@ def framing_boxes(objects: Objects) -> list[Suspicion]:
     )
 
 
-def tiny_boxes(objects: Objects, input_size: int) -> list[Suspicion]:
-    """Boxes with a side below HARD_TO_LEARN pixels once the image is stretched to the input."""
-    sides = objects.boxes[:, 2:] * input_size / objects.sides[objects.image]
+def tiny_boxes(objects: Objects, input_size: int, *, tiled: bool = False) -> list[Suspicion]:
+    """Boxes with a side below HARD_TO_LEARN pixels as the network sees them.
+
+    Images are stretched to the input, or cut into tiles, in which a box keeps its pixels.
+    """
+    sides = objects.boxes[:, 2:]
+    if not tiled:
+        sides = sides * input_size / objects.sides[objects.image]
     found = _worst_first(-sides.min(axis=1), -HARD_TO_LEARN)
     return objects.suspect_boxes(
         Kind.TINY_BOX,

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     GREY_IMAGE = "grey image among colour images"
     COVERING_BOX = "box over nearly all of its image"
     FRAMING_BOX = "box that touches all four edges"
+    SQUEEZED_OBJECTS = "small objects on large photographs"
     TINY_BOX = "box of very few pixels"
     ELONGATED_BOX = "very long or very tall box"
     CROWDED_IMAGE = "image with far more objects than others"

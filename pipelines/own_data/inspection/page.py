@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from pipelines.data.sources import ImageSource
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.inspection.kinds import Suspicion
 from pipelines.own_data.inspection.objects import read_objects
 from pipelines.own_data.inspection.pictures import Picture, picture_examples, picture_sample
@@ -40,6 +41,7 @@ def build_page(
     sources: Mapping[str, ImageSource],
     found: Sequence[Suspicion],
     input_size: int,
+    tiling: Tiling | None = None,
     *,
     pixels: bool = True,
 ) -> str:
@@ -50,6 +52,7 @@ def build_page(
         sources: split to source.
         found: its suspicions, in the order of the page.
         input_size: side of the network's input, pixels.
+        tiling: how photographs are cut; None where they are squeezed to the input.
         pixels: whether images were held against each other.
 
     Raises:
@@ -62,6 +65,7 @@ def build_page(
         .render(
             dataset=shown(dataset),
             input_size=input_size,
+            tiling=tiling,
             pixels=pixels,
             splits=splits,
             facts=split_table(splits),
@@ -70,21 +74,18 @@ def build_page(
             serious=sum(one.kind.serious for one in found),
             plots=draw_plots(splits),
             samples={name: picture_sample(source) for name, source in sources.items()},
-            adapt=adapt_command(dataset, input_size),
+            adapt=adapt_command(dataset, input_size, tiling),
         )
     )
 
 
-def adapt_command(dataset: str, input_size: int) -> str:
+def adapt_command(dataset: str, input_size: int, tiling: Tiling | None = None) -> str:
     """The line that says which anchors, blocks and weights fit the data set."""
-    words = [
-        "python",
-        "-m",
-        "pipelines.adapt",
-        dataset,
-        "--input-size",
-        str(input_size),
-    ]
+    words = ["python", "-m", "pipelines.adapt", dataset]
+    if tiling:
+        words += ["--tiles", str(tiling.size), "--overlap", f"{tiling.overlap:g}"]
+    else:
+        words += ["--input-size", str(input_size)]
     return shown(shlex.join(words))
 
 

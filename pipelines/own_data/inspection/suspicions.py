@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.data.sources import ImageSource
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.inspection.box_rules import (
     contradictory_labels,
     covering_boxes,
@@ -35,6 +36,7 @@ from pipelines.own_data.inspection.pixel_rules import (
 )
 from pipelines.own_data.inspection.shift_rules import class_shift, size_shift
 from pipelines.own_data.inspection.shot_rules import neighbouring_shots
+from pipelines.own_data.inspection.squeeze_rule import squeezed_objects
 from pipelines.own_data.inspection.summary import describe
 from pipelines.system.errors import UserError
 
@@ -56,7 +58,6 @@ OF_ALL_SPLITS = (
     size_shift,
     unmeasured_classes,
     scarce_classes,
-    stretched_images,
     uneven_sizes,
 )
 OF_PIXELS = (repeated_images, constant_images, grey_images)
@@ -69,6 +70,7 @@ def suspicions(
     sources: Mapping[str, ImageSource],
     *,
     input_size: int,
+    tiling: Tiling | None = None,
     pixels: bool = False,
     progress: bool = True,
 ) -> list[Suspicion]:
@@ -77,6 +79,7 @@ def suspicions(
     Args:
         sources: split to source, one of them `train`; all declare the same classes.
         input_size: side of the network's input, pixels.
+        tiling: how photographs are cut; None where they are stretched to the input.
         pixels: decode every image once, and look for repeated and empty ones too.
         progress: show a bar on stderr meanwhile.
 
@@ -89,36 +92,46 @@ def suspicions(
     """
     if input_size < 1:
         raise UserError(f"input size {input_size} is not a number of pixels; give 1 or more")
-    found = neighbouring_shots(sources) + _from_annotations(read_objects(sources), input_size)
+    found = neighbouring_shots(sources) + _from_annotations(
+        read_objects(sources), input_size, tiling
+    )
     if pixels:
         prints = read_fingerprints(sources, progress=progress)
         found += [suspicion for rule in OF_PIXELS for suspicion in rule(prints)]
     return sorted(found, key=lambda s: (s.kind.rank, "test" not in s.split, -s.count))
 
 
-def summary_lines(sources: Mapping[str, ImageSource], input_size: int) -> list[str]:
+def summary_lines(
+    sources: Mapping[str, ImageSource], input_size: int, tiling: Tiling | None = None
+) -> list[str]:
     """A line a split, then the suspicions that annotations alone raise, MOST_LINES at most.
 
     Args:
         sources: split to source, one of them `train`; no image is decoded.
         input_size: side of the network's input, pixels.
+        tiling: how photographs are cut; None where they are stretched to the input.
 
     Raises:
         UserError: the input size is below 1.
     """
     lines = [describe(own) for own in read_objects(sources).values()]
-    found = [f"{s.split}: {s.sentence}" for s in suspicions(sources, input_size=input_size)]
+    looked_at = suspicions(sources, input_size=input_size, tiling=tiling)
+    found = [f"{s.split}: {s.sentence}" for s in looked_at]
     if len(found) > MOST_LINES:
         rest = len(found) - MOST_LINES + 1
         found[MOST_LINES - 1 :] = [f"and {rest} more, which `python -m pipelines.inspect` shows"]
     return lines + found
 
 
-def _from_annotations(splits: Mapping[str, Objects], input_size: int) -> list[Suspicion]:
+def _from_annotations(
+    splits: Mapping[str, Objects], input_size: int, tiling: Tiling | None
+) -> list[Suspicion]:
     found: list[Suspicion] = []
     for own in splits.values():
         found += [suspicion for rule in OF_A_SPLIT for suspicion in rule(own)]
-        found += tiny_boxes(own, input_size)
+        found += tiny_boxes(own, input_size, tiled=tiling is not None)
     for across in OF_ALL_SPLITS:
         found += across(splits)
+    if tiling is None:
+        found += stretched_images(splits) + squeezed_objects(splits, input_size)
     return found

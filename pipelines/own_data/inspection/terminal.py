@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.data.dataset_spec import TOLERANT
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.registry import DatasetSpec, open_dataset
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.inspection.kinds import Suspicion
 from pipelines.own_data.inspection.objects import Objects, read_objects
 from pipelines.own_data.inspection.page import adapt_command, build_page
@@ -22,24 +23,32 @@ MOST_CLASSES = 20
 """Classes in the printed table."""
 
 
-def inspect(dataset: str, input_size: int, out: Path | None = None, *, pixels: bool) -> None:
+def inspect(
+    dataset: str,
+    input_size: int,
+    out: Path | None = None,
+    tiling: Tiling | None = None,
+    *,
+    pixels: bool,
+) -> None:
     """Print a data set's summary, and write its page.
 
     Args:
         dataset: a name, or the folder of one of one's own.
         input_size: side of the square network input, pixels.
         out: where `index.html` goes; `default_folder` when None.
+        tiling: how photographs are cut; None where they are squeezed to the input.
         pixels: hold images against each other, too.
 
     Raises:
         UserError: the data set is not found or broken, or the page cannot be written.
     """
     sources = open_dataset(DatasetSpec(dataset, tolerance=TOLERANT))
-    found = suspicions(sources, input_size=input_size, pixels=pixels)
+    found = suspicions(sources, input_size=input_size, tiling=tiling, pixels=pixels)
     print(summary(read_objects(sources), found))
-    print(f"\nWhat fits these objects: {adapt_command(dataset, input_size)}")
+    print(f"\nWhat fits these objects: {adapt_command(dataset, input_size, tiling)}")
     path = (out or default_folder(dataset, input_size)) / "index.html"
-    write_page(path, build_page(dataset, sources, found, input_size, pixels=pixels))
+    write_page(path, build_page(dataset, sources, found, input_size, tiling, pixels=pixels))
     print(f"The same with pictures: {path}")
 
 

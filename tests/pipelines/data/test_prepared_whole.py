@@ -156,7 +156,7 @@ def test_a_full_disk_is_an_error_for_the_user(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipelines.data.prepared.npy.write_array_header_1_0", full)
+    monkeypatch.setattr("pipelines.data.prepared_files.npy.write_array_header_1_0", full)
     with pytest.raises(UserError, match=r"p: cannot be written \(No space left on device\)"):
         prepare({"train": Noise()}, tmp_path / "p", 16, progress=False)
     assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -178,23 +179,31 @@ def test_what_lies_in_a_tile_is_what_counting_its_pixels_says(case, percent, dat
 
 
 @pytest.mark.parametrize(
-    ("keep_empty", "names", "report"),
+    ("most_empty", "names", "report"),
     [
-        (True, 6, "6 tiles of 1 images; kept 3 without an object; 1 of 4 objects belong to no ti"),
-        (False, 3, "3 tiles of 1 images; dropped 3 without an object; 1 of 4 objects belong to n"),
+        (math.inf, 6, "6 tiles of 1 images; kept 3 of 3 without an object; 1 of 4 objects belong"),
+        (1, 6, "6 tiles of 1 images; kept 3 of 3 without an object; 1 of 4 objects belong"),
+        (0.7, 5, "5 tiles of 1 images; kept 2 of 3 without an object; 1 of 4 objects belong"),
+        (0, 3, "3 tiles of 1 images; kept 0 of 3 without an object; 1 of 4 objects belong"),
     ],
 )
-def test_tiles_without_an_object_are_kept_or_dropped_and_counted(keep_empty, names, report):
+def test_tiles_without_an_object_are_kept_or_dropped_and_counted(most_empty, names, report):
     reports: list[str] = []
-    made = tiled(hand_source(), 40, 10, keep_empty=keep_empty, report=reports.append)
+    made = tiled(hand_source(), 40, 10, most_empty=most_empty, report=reports.append)
     assert len(made.split.images) == len(made.tiles) == names
     assert len(reports) == 1
     assert reports[0].startswith(report)
 
 
+def test_of_tiles_without_an_object_some_of_every_part_stay():
+    boxes = [(0, (5.0, 5.0, 9.0, 9.0), 0), (0, (45.0, 5.0, 9.0, 9.0), 0)]
+    made = tiled(noise([(400, 40)], boxes), 40, 0, most_empty=1.5, report=ignore)
+    assert [tile.left for tile in made.tiles] == [0, 40, 80, 240, 360], "the first, middle and last"
+
+
 def test_dropped_tiles_leave_the_others_as_they_were():
     whole = tiled(hand_source(), 40, 10, report=ignore)
-    made = tiled(hand_source(), 40, 10, keep_empty=False, report=ignore)
+    made = tiled(hand_source(), 40, 10, most_empty=0, report=ignore)
     assert [image.file_name for image in made.split.images] == [
         "P0.png@0,0", "P0.png@30,0", "P0.png@30,20"
     ]  # fmt: skip
@@ -277,8 +286,8 @@ def test_odd_parameters(size, overlap, least_share, words):
         tiled(hand_source(), size, overlap, least_share=least_share, report=ignore)
 
 
-@pytest.mark.parametrize("keep_empty", [False, True])
-def test_objects_that_are_all_larger_than_a_tile(keep_empty):
+@pytest.mark.parametrize("most_empty", [0, math.inf])
+def test_objects_that_are_all_larger_than_a_tile(most_empty):
     source = noise([(100, 60)], [(0, (0.0, 0.0, 100.0, 60.0), 0)])
     with pytest.raises(UserError, match=r"no object belongs to a tile of 40 px by 0\.7"):
-        tiled(source, 40, 10, keep_empty=keep_empty, report=ignore)
+        tiled(source, 40, 10, most_empty=most_empty, report=ignore)

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.data.tiling import Tiling
 from pipelines.runs.spec import RunSpec, explain_fields
 from pipelines.system.errors import UserError
 
 DEFAULTS = {
     "profile": "quick", "dataset": "scenes", "fold": "published", "input_size": 256,
+    "tiles": None, "tile_overlap": 0.2,
     "detector": "scale-aware-ssd", "attach": None, "anchors": (25.0, 38.0, 58.0, 87.0),
     "aspect_ratios": (1.0,), "head_init": "xavier", "max_detections": 100, "class_weights": None,
     "sampler": "basic", "backbone": "mobilenet-v2", "overlap": "pono", "ambiguity": "on",
@@ -41,6 +43,13 @@ def test_what_is_written_is_read(seed, sampler, rate):
     assert RunSpec.parse(spec.to_dict(), "test").hash == spec.hash
 
 
+def test_tiles_are_part_of_what_a_run_is():
+    spec = RunSpec.parse({"tiles": 256, "tile_overlap": "0.3"}, "x")
+    assert spec.tiling == Tiling(256, 0.3)
+    assert spec.changes() == {"tiles": 256, "tile_overlap": 0.3}
+    assert RunSpec().tiling is None
+
+
 def test_every_field_is_explained_with_its_default_and_its_choices():
     text = explain_fields()
     for field in fields(RunSpec):
@@ -56,6 +65,13 @@ def test_every_field_is_explained_with_its_default_and_its_choices():
         ({"input_size": 100}, "x: input_size must divide by 64, not 100"),
         ({"seed": -1}, "x: seed must not be below 0, not -1"),
         ({"speed": 1}, "x: no parameter 'speed'"),
+        ({"tiles": 16}, "x: tiles must be 32 px or more, not 16"),
+        ({"tiles": 512}, "x: tiles must be the input size, 256, not 512"),
+        ({"tiles": 256, "tile_overlap": 0.95}, "x: overlap of tiles must be 0 to 0.9, not 0.95"),
+        ({"tiles": 256, "tile_overlap": -0.1}, "x: overlap of tiles must be 0 to 0.9, not -0.1"),
+        ({"tile_overlap": 0.3}, "x: tile_overlap goes with tiles"),
+        ({"tiles": 2.5}, "x: tiles must be a whole number, not 2.5"),
+        ({"tiles": 256, "overlap": 0.2}, "x: overlap must be one of .*; that of tiles is tile_ove"),
         ({"iterations": 0}, "x: iterations may be 0 only if init is a run's weights"),
     ],
 )
