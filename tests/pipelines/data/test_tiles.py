@@ -1,47 +1,18 @@
+"""Tiles as a source of images; where they lie is in test_tiling.py."""
+
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from pipelines.data.prepared import load_prepared, prepare
-from pipelines.data.records import Annotation, Box, Category, CocoSplit, ImageRecord
+from pipelines.data.records import Annotation, CocoSplit, ImageRecord
 from pipelines.data.tiles import Tile, tiled
 from pipelines.system.errors import UserError
 from tests.pipelines.data.opened import ignore
-
-
-@dataclass
-class Noise:
-    """Images of seeded noise; lists which were decoded."""
-
-    split: CocoSplit
-    decoded: list[int] = field(default_factory=list)
-
-    def image(self, index: int) -> NDArray[np.uint8]:
-        self.decoded.append(index)
-        record = self.split.images[index]
-        rng = np.random.default_rng(index)
-        return rng.integers(1, 256, (record.height, record.width, 3), dtype=np.uint8)
-
-
-def noise(sizes: Sequence[tuple[int, int]], boxes: Sequence[tuple[int, Box, int]]) -> Noise:
-    """Images of these (width, height); boxes are (position of the image, bbox, iscrowd).
-
-    Category k is box k's own.
-    """
-    images = tuple(ImageRecord(100 + k, f"P{k}.png", *size) for k, size in enumerate(sizes))
-    categories = tuple(Category(k, f"class {k}") for k in range(len(boxes)))
-    annotations = tuple(
-        Annotation(50 + k, 100 + image, k, bbox, crowd, bbox[2] * bbox[3])
-        for k, (image, bbox, crowd) in enumerate(boxes)
-    )
-    return Noise(CocoSplit(images, categories, annotations))
-
+from tests.pipelines.data.photographs import Photos, photos
 
 WHOLE, SHARED, SPREAD, CROWD, GRAZING = range(5)
 BY_HAND = [
@@ -53,8 +24,8 @@ BY_HAND = [
 ]
 
 
-def hand_source() -> Noise:
-    return noise([(100, 60)], BY_HAND)
+def hand_source() -> Photos:
+    return photos([(100, 60)], BY_HAND)
 
 
 # ---- where tiles lie
@@ -71,23 +42,9 @@ def test_tiles_overlap_and_the_last_of_a_row_and_column_end_at_the_edge():
 
 
 def test_the_papers_setting_on_a_usual_image():
-    source = noise([(2000, 1024)], [(0, (0.0, 0.0, 9.0, 9.0), 0)])
+    source = photos([(2000, 1024)], [(0, (0.0, 0.0, 9.0, 9.0), 0)])
     made = tiled(source, 1024, 200, report=ignore)
     assert [(tile.left, tile.top) for tile in made.tiles] == [(0, 0), (824, 0), (976, 0)]
-
-
-@given(width=st.integers(1, 90), height=st.integers(1, 90), data=st.data())
-def test_every_pixel_is_in_a_tile_and_no_tile_is_there_twice(width, height, data):
-    size = data.draw(st.integers(4, 60))
-    overlap = data.draw(st.integers(0, size - 3))
-    made = tiled(noise([(width, height)], [(0, (0, 0, 1, 1), 0)]), size, overlap, report=ignore)
-    seen = np.zeros((height, width), bool)
-    for tile in made.tiles:
-        assert tile.left + size <= max(width, size)
-        assert tile.top + size <= max(height, size)
-        seen[tile.top : tile.top + size, tile.left : tile.left + size] = True
-    assert seen.all()
-    assert len(set(made.tiles)) == len(made.tiles)
 
 
 # ---- which objects belong to them
@@ -121,7 +78,7 @@ def test_the_least_share_is_included(least_share, crowd):
 
 
 def test_the_area_of_an_object_is_cut_in_proportion():
-    source = noise([(100, 60)], [(0, (25.0, 10.0, 20.0, 10.0), 0)])
+    source = photos([(100, 60)], [(0, (25.0, 10.0, 20.0, 10.0), 0)])
     (old,) = source.split.annotations
     outlined = Annotation(old.id, old.image_id, old.category_id, old.bbox, 0, 120.0)
     source.split = CocoSplit(source.split.images, source.split.categories, (outlined,))
@@ -141,7 +98,7 @@ def test_an_object_of_sides_up_to_the_overlap_is_whole_in_a_tile(case, least_sha
     width, height, size, overlap = case
     w, h = (data.draw(st.floats(0.2, min(overlap, length))) for length in (width, height))
     x, y = data.draw(st.floats(0, 1)) * (width - w), data.draw(st.floats(0, 1)) * (height - h)
-    source = noise([(width, height)], [(0, (x, y, w, h), 0)])
+    source = photos([(width, height)], [(0, (x, y, w, h), 0)])
     made = tiled(source, size, overlap, least_share=least_share, report=ignore)
     back = [
         (a.bbox[0] + tile.left, a.bbox[1] + tile.top, *a.bbox[2:])
@@ -158,7 +115,7 @@ def test_what_lies_in_a_tile_is_what_counting_its_pixels_says(case, percent, dat
     x, y = data.draw(st.tuples(st.integers(0, width - 1), st.integers(0, height - 1)))
     w, h = data.draw(st.tuples(st.integers(1, width - x), st.integers(1, height - y)))
     # The second object, of one pixel, belongs to a tile whatever becomes of the first.
-    source = noise([(width, height)], [(0, (x, y, w, h), 0), (0, (0, 0, 1, 1), 0)])
+    source = photos([(width, height)], [(0, (x, y, w, h), 0), (0, (0, 0, 1, 1), 0)])
     made = tiled(source, size, overlap, least_share=percent / 100, report=ignore)
     painted = np.zeros((height, width), bool)
     painted[y : y + h, x : x + w] = True
@@ -197,7 +154,7 @@ def test_tiles_without_an_object_are_kept_or_dropped_and_counted(most_empty, nam
 
 def test_of_tiles_without_an_object_some_of_every_part_stay():
     boxes = [(0, (5.0, 5.0, 9.0, 9.0), 0), (0, (45.0, 5.0, 9.0, 9.0), 0)]
-    made = tiled(noise([(400, 40)], boxes), 40, 0, most_empty=1.5, report=ignore)
+    made = tiled(photos([(400, 40)], boxes), 40, 0, most_empty=1.5, report=ignore)
     assert [tile.left for tile in made.tiles] == [0, 40, 80, 240, 360], "the first, middle and last"
 
 
@@ -229,7 +186,7 @@ def test_pixels_are_slices_of_the_image():
 
 
 def test_a_small_image_is_padded_with_black_and_its_boxes_stay():
-    source = noise([(30, 50)], [(0, (4.0, 6.0, 20.0, 30.0), 0)])
+    source = photos([(30, 50)], [(0, (4.0, 6.0, 20.0, 30.0), 0)])
     made = tiled(source, 40, 10, report=ignore)
     assert made.tiles == (Tile(0, 0, 0), Tile(0, 0, 10))
     assert list(made.split.annotations[0].bbox) == [4, 6, 20, 30]
@@ -237,8 +194,28 @@ def test_a_small_image_is_padded_with_black_and_its_boxes_stay():
     assert np.array_equal(made.image(1), padded)
 
 
+def test_smaller_parts_are_painted_over_but_not_what_a_kept_object_covers():
+    # Of the second object, 20 x 10 px from (30, 10), the first tile holds 10 px: less than 0.7.
+    boxes = [(0, (25.0, 5.0, 12.0, 10.0), 0), (0, (30.0, 10.0, 20.0, 10.0), 0)]
+    source = photos([(100, 40)], boxes)
+    made = tiled(source, 40, 20, hide_parts=True, report=ignore)
+    (kept, part) = made.split.annotations_by_image()[0]
+    assert (kept.iscrowd, part.iscrowd, part.bbox) == (0, 1, (30, 10, 10, 10))
+    expected = source.image(0)[:40, :40].copy()
+    expected[10:20, 30:40] = 127
+    expected[10:15, 30:37] = source.image(0)[10:15, 30:37]
+    assert np.array_equal(made.image(0), expected)
+    assert np.array_equal(tiled(source, 40, 20, report=ignore).image(0), source.image(0)[:, :40])
+
+
+def test_regions_that_the_source_ignores_are_not_painted_over():
+    source = hand_source()
+    made = tiled(source, 40, 10, hide_parts=True, report=ignore)
+    assert np.array_equal(made.image(3), source.image(0)[20:60, :40]), "CROWD covers most of it"
+
+
 def test_each_image_is_decoded_once_for_its_tiles_and_one_is_kept():
-    source = noise([(100, 60), (50, 50), (40, 40)], BY_HAND)
+    source = photos([(100, 60), (50, 50), (40, 40)], BY_HAND)
     made = tiled(source, 40, 10, report=ignore)
     for index in range(len(made.tiles)):
         made.image(index)
@@ -255,7 +232,7 @@ def test_a_tile_may_be_painted_on_without_spoiling_the_next():
 
 
 def test_tiles_are_a_source_like_any_other(tmp_path):
-    source = noise([(100, 60), (30, 20)], [*BY_HAND, (1, (3.0, 4.0, 20.0, 10.0), 0)])
+    source = photos([(100, 60), (30, 20)], [*BY_HAND, (1, (3.0, 4.0, 20.0, 10.0), 0)])
     made = tiled(source, 40, 10, report=ignore)
     prepare({"train": made}, tmp_path / "p", 20, progress=False)
     assert source.decoded == [0, 1]
@@ -288,6 +265,6 @@ def test_odd_parameters(size, overlap, least_share, words):
 
 @pytest.mark.parametrize("most_empty", [0, math.inf])
 def test_objects_that_are_all_larger_than_a_tile(most_empty):
-    source = noise([(100, 60)], [(0, (0.0, 0.0, 100.0, 60.0), 0)])
+    source = photos([(100, 60)], [(0, (0.0, 0.0, 100.0, 60.0), 0)])
     with pytest.raises(UserError, match=r"no object belongs to a tile of 40 px by 0\.7"):
         tiled(source, 40, 10, most_empty=most_empty, report=ignore)

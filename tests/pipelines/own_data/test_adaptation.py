@@ -3,9 +3,11 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
 import yaml
 
+from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.own_data import adaptation
 from pipelines.own_data.adaptation import adapt, fill_in, training_command, write
@@ -128,6 +130,25 @@ def test_the_printed_line_names_data_input_size_and_proposal(proposal):
     assert changes["aspect_ratios"] == "[1]"
     assert tuple(yaml.safe_load(changes["class_weights"])) == proposal.class_weights
     assert words[-1] == "workbench"
+
+
+def test_tiles_show_objects_as_they_were_taken(proposal):
+    # The scenes are 512 px wide: in tiles of 256 px objects are twice as large as squeezed to 256.
+    cut = adapt("scenes", 256, tiling=Tiling(256, 0.25))
+    ratio = np.median(cut.sizes) / np.median(proposal.sizes)
+    assert ratio == pytest.approx(2, rel=0.1)
+    assert min(cut.chosen.anchors) > min(proposal.chosen.anchors)
+    words = shlex.split(training_command("scenes", cut))
+    assert "tiles=256" in words
+    assert "tile_overlap=0.25" in words
+    assert not any(word.startswith("tiles=") for word in training_command("x", proposal).split())
+
+
+def test_the_workbench_fits_what_tiles_show():
+    parameters = {**read_parameters(), "anchors": "auto", "tiles": 256, "tile_overlap": 0.25}
+    spec = workbench_spec(fill_in(parameters))
+    cut = adapt("scenes", 256, attach=(5, 8), tiling=Tiling(256, 0.25))
+    assert spec.anchors == cut.chosen.anchors
 
 
 def test_the_proposal_is_written_with_its_reasons(proposal, tmp_path):

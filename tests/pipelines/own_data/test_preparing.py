@@ -8,6 +8,7 @@ import pytest
 from pipelines.data import preparing
 from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.system.errors import UserError
 from tests.pipelines.own_coco import write_coco
@@ -58,6 +59,34 @@ def test_broken_boxes_are_left_out_on_request_and_stay_out(own, capsys):
     file.touch()
     ensure_prepared(str(own), 32)
     assert "dropped 1 broken boxes" in capsys.readouterr().err
+
+
+def test_tiles_lie_beside_what_is_squeezed_and_are_made_anew_too(own, capsys):
+    file = own / "annotations" / "train.json"
+    tiling = Tiling(32, 0.25)
+    squeezed, folder = ensure_prepared(str(own), 32), ensure_prepared(str(own), 32, tiling=tiling)
+    assert folder.name == squeezed.name.replace("-32", "-tiles0.25-32")
+    assert load_prepared(folder, "test").photographs.tiling == tiling
+    # Tiles of a photograph of 64 px start at 0, 24 and 32, both ways.
+    assert len(load_prepared(folder, "test").images) == 9 * 20
+    file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
+    capsys.readouterr()
+    assert ensure_prepared(str(own), 32, tiling=tiling) == folder
+    assert "its files have changed; preparing it anew" in capsys.readouterr().err
+    assert load_prepared(folder, "train").boxes(0).tolist() == [[9, 9, 29, 29]]
+
+
+def test_tiles_that_do_not_fit_are_refused_before_anything_is_read(own):
+    with pytest.raises(UserError, match="tiles of 64 px for an input size of 32"):
+        ensure_prepared(str(own), 32, tiling=Tiling(64))
+    with pytest.raises(UserError, match="dota is cut into tiles as published"):
+        ensure_prepared("dota", 512, tiling=Tiling(512))
+
+
+def test_what_is_not_prepared_is_told_with_its_command(own):
+    words = r"run `python -m pipelines\.prepare \S+ 32 --tiles 32 --overlap 0\.25`"
+    with pytest.raises(UserError, match=words):
+        preparing.require_prepared(str(own), 32, tiling=Tiling(32, 0.25))
 
 
 def test_a_folder_whose_path_reads_like_a_name_is_read_anew_too(own, monkeypatch):

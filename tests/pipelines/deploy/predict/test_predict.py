@@ -19,6 +19,7 @@ from method.detector import Detector
 from method.ssd import SSD
 from pipelines import predict as command
 from pipelines.data.records import Category
+from pipelines.data.tiling import Tiling
 from pipelines.deploy.export.graph import add_metadata, export_graph
 from pipelines.deploy.predict.draw import draw
 from pipelines.deploy.predict.frames import BrokenFileError, File, find_files, read_frames
@@ -221,10 +222,11 @@ def test_the_exported_file_predicts_what_the_run_folder_does(run_folder, tmp_pat
     assert "not-prepared is not prepared here" in capsys.readouterr().err
     assert isinstance(run.detector, SSD)
     model = export_graph(run.detector)
-    add_metadata(model, run.detector, run.categories, {})
+    add_metadata(model, run.detector, run.categories, {"tiles": '{"size": 64, "overlap": 0.3}'})
     onnx.save(model, tmp_path / "model.onnx")
     one, other = load_model(run_folder), load_model(tmp_path / "model.onnx")
     assert one.categories == other.categories
+    assert (one.tiling, other.tiling) == (None, Tiling(64, 0.3))
     assert [category.name for category in one.categories] == list(NAMES)
     expected, found = one.detect(PIXELS, 0.1), other.detect(PIXELS, 0.1)
     assert len(expected) == len(found) > 0

@@ -9,6 +9,7 @@ from torchvision.ops import box_iou
 
 from pipelines.data.records import Annotation, Category, CocoSplit, ImageRecord
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.inspection.box_rules import SAME_PLACE, coinciding_pairs
 from pipelines.own_data.inspection.kinds import MOST_EXAMPLES, Kind
 from pipelines.own_data.inspection.objects import Objects
@@ -70,6 +71,12 @@ def enlarge(data):
     own.objects = [(i, k, tuple(4 * v for v in box) if i % 2 else box) for i, k, box in own.objects]
 
 
+def take_from_afar(data):
+    """Photographs of ten times the side with objects of as many pixels as before."""
+    for own in data.values():
+        own.sizes = [(2000, 2000)] * len(own.sizes)
+
+
 ANNOTATIONS = {
     Kind.REPEATED_BOX: (repeat_box, "train", 1),
     Kind.CONTRADICTORY_LABELS: (contradict, "val", 1),
@@ -87,6 +94,7 @@ ANNOTATIONS = {
     Kind.EMPTY_IMAGE: (leave_empty, "val", 1),
     Kind.STRETCHED_IMAGE: (widen, "all splits", 120),
     Kind.UNEVEN_SIZES: (enlarge, "all splits", 20),
+    Kind.SQUEEZED_OBJECTS: (take_from_afar, "all splits", 240),
 }
 
 
@@ -126,6 +134,25 @@ def found_in(data, **options):
 def test_nothing_is_suspicious_where_nothing_is_wrong(clean):
     assert found_in(clean, pixels=True) == []
     assert [own.decoded for own in clean.values()] == [40, 40, 40]
+
+
+def test_what_tiles_are_worth_is_said_in_pixels(clean):
+    take_from_afar(clean)
+    (found,) = found_in(clean)
+    # Of 60 x 50 px boxes half have sides of root 3000 or less, a tenth of it at a tenth the size.
+    assert found.sentence == (
+        "half of the objects have a side below 5.5 px once photographs of 2000×2000 px are "
+        "squeezed to 200, 55 px as taken; in tiles they keep their pixels: train with tiles=200"
+    )
+    assert found_in(clean, tiling=Tiling(200)) == []
+
+
+def test_in_tiles_boxes_keep_their_pixels_and_nothing_is_stretched(clean):
+    widen(clean)
+    clean["val"].add((150.0, 20.0, 3.9, 9.0))
+    clean["test"].add((150.0, 20.0, 4.1, 9.0))
+    found = found_in(clean, tiling=Tiling(200))
+    assert [(s.kind, s.split, s.count) for s in found] == [(Kind.TINY_BOX, "val", 1)]
 
 
 def test_every_kind_is_tried_alone():

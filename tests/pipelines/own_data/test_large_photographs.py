@@ -1,0 +1,57 @@
+"""Small objects on large photographs: squeezed they are lost, in tiles they are found."""
+
+import json
+
+import pytest
+
+from method.choices import HeadInit
+from pipelines.data import preparing
+from pipelines.deploy.predict.predict import PREDICTIONS, predict_files
+from pipelines.evaluation.coco import score_records
+from pipelines.evaluation.run import run
+from pipelines.own_data.preparing import ensure_prepared
+from pipelines.runs.folder import RunFolder
+from pipelines.runs.spec import Precision, RunSpec
+from tests.pipelines.large_photographs import HEIGHT, OBJECTS, WIDTH, write_large
+
+LITTLE = {
+    "input_size": 256, "iterations": 60, "batch_size": 8, "width": 0.5, "learning_rate": 3e-3,
+    "attach": (3, 5), "anchors": (24.0, 32.0, 40.0, 52.0), "head_init": HeadInit.SMALL,
+    "precision": Precision.FP32, "threads": 1,
+}  # fmt: skip
+"""A minute of training from nothing; anchors for 20 px at 256."""
+
+
+@pytest.mark.slow
+def test_in_tiles_small_objects_are_found_and_squeezed_they_are_not(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(preparing, "DATA", tmp_path / "data")
+    write_large(tmp_path / "own")
+    ap50 = {}
+    for name, tiles in (("squeezed", None), ("tiles", 256)):
+        spec = RunSpec(dataset=str(tmp_path / "own"), tiles=tiles, **LITTLE)
+        ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+        run(spec, tmp_path / name)
+        figures = score_records(RunFolder(tmp_path / name).matches()).figures
+        ap50[name] = figures["AP50"]
+        print(f"{name}: AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}")
+    assert ap50["squeezed"] < 5
+    assert ap50["tiles"] > 80
+    assert "squeezed to 256, 18 px as taken; in tiles they keep" in capsys.readouterr().err
+    of_photographs(tmp_path)
+
+
+def of_photographs(folder):
+    """A run's detections are the photograph's, and `predict` finds them too."""
+    scored = RunFolder(folder / "tiles")
+    assert set(scored.matches()["image"]) == {1}
+    predict_files(
+        scored.path, [folder / "own" / "images" / "test-1.jpg"], folder / "found", 0.3,
+        whole=False, pictures=False,
+    )  # fmt: skip
+    predicted = json.loads((folder / "found" / PREDICTIONS).read_text())
+    assert [(i["width"], i["height"]) for i in predicted["images"]] == [(WIDTH, HEIGHT)]
+    boxes = sorted(one["bbox"] for one in predicted["annotations"])
+    kept = sorted(one["bbox"] for one in scored.detections() if one["score"] >= 0.3)
+    assert len(boxes) == len(kept) == pytest.approx(OBJECTS, rel=0.2)
+    for one, other in zip(boxes, kept, strict=True):
+        assert one == pytest.approx(other, abs=0.05)
