@@ -104,7 +104,7 @@ def photographs(draw):
     tiling = Tiling(draw(st.integers(40, 120)), draw(st.sampled_from([0.2, 0.25, 0.4, 0.5, 0.7])))
     width, height = draw(st.integers(20, 400)), draw(st.integers(20, 400))
     cell = tiling.shared + 2
-    boxes = []
+    boxes: list[list[int]] = []
     for x in range(0, width - cell + 1, cell):
         for y in range(0, height - cell + 1, cell):
             if len(boxes) < 12 and draw(st.booleans()):

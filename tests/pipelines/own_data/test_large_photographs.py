@@ -1,6 +1,7 @@
 """Small objects on large photographs: squeezed they are lost, in tiles they are found."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,11 +15,10 @@ from pipelines.runs.folder import RunFolder
 from pipelines.runs.spec import Precision, RunSpec
 from tests.pipelines.large_photographs import HEIGHT, OBJECTS, WIDTH, write_large
 
-LITTLE = {
-    "input_size": 256, "iterations": 60, "batch_size": 8, "width": 0.5, "learning_rate": 3e-3,
-    "attach": (3, 5), "anchors": (24.0, 32.0, 40.0, 52.0), "head_init": HeadInit.SMALL,
-    "precision": Precision.FP32, "threads": 1,
-}  # fmt: skip
+LITTLE = RunSpec(
+    input_size=256, iterations=60, batch_size=8, width=0.5, learning_rate=3e-3, attach=(3, 5),
+    anchors=(24.0, 32.0, 40.0, 52.0), head_init=HeadInit.SMALL, precision=Precision.FP32, threads=1,
+)  # fmt: skip
 """A minute of training from nothing; anchors for 20 px at 256."""
 
 
@@ -28,7 +28,7 @@ def test_in_tiles_small_objects_are_found_and_squeezed_they_are_not(tmp_path, mo
     write_large(tmp_path / "own")
     ap50 = {}
     for name, tiles in (("squeezed", None), ("tiles", 256)):
-        spec = RunSpec(dataset=str(tmp_path / "own"), tiles=tiles, **LITTLE)
+        spec = replace(LITTLE, dataset=str(tmp_path / "own"), tiles=tiles)
         ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
         run(spec, tmp_path / name)
         figures = score_records(RunFolder(tmp_path / name).matches()).figures

@@ -66,9 +66,9 @@ def test_tiles_lie_beside_what_is_squeezed_and_are_made_anew_too(own, capsys):
     tiling = Tiling(32, 0.25)
     squeezed, folder = ensure_prepared(str(own), 32), ensure_prepared(str(own), 32, tiling=tiling)
     assert folder.name == squeezed.name.replace("-32", "-tiles0.25-32")
-    assert load_prepared(folder, "test").photographs.tiling == tiling
     # Tiles of a photograph of 64 px start at 0, 24 and 32, both ways.
-    assert len(load_prepared(folder, "test").images) == 9 * 20
+    test = load_prepared(folder, "test")
+    assert (len(test.images), len(test.scored.images)) == (9 * 20, 20)
     file.write_text(file.read_text().replace("[8, 8, 20, 20]", "[9, 9, 20, 20]", 1))
     capsys.readouterr()
     assert ensure_prepared(str(own), 32, tiling=tiling) == folder
