@@ -31,7 +31,7 @@ def squeezed_objects(splits: Mapping[str, Objects], input_size: int) -> list[Sus
     sentence = (
         f"half of the objects have a side below {np.median(seen):.1f} px once photographs of "
         f"{across:.0f}×{down:.0f} px are squeezed to {input_size}, {np.median(taken):.0f} px as "
-        f"taken; in tiles they keep their pixels: train with tiles={input_size}"
+        f"taken; in tiles they keep their pixels: train with -S tiles={input_size}"
     )
     small = [np.flatnonzero(own.sizes * input_size < 100 * SMALL) for own in splits.values()]
     examples = [e for own, found in zip(splits.values(), small, strict=True)

@@ -142,7 +142,7 @@ def test_what_tiles_are_worth_is_said_in_pixels(clean):
     # Of 60 x 50 px boxes half have sides of root 3000 or less, a tenth of it at a tenth the size.
     assert found.sentence == (
         "half of the objects have a side below 5.5 px once photographs of 2000×2000 px are "
-        "squeezed to 200, 55 px as taken; in tiles they keep their pixels: train with tiles=200"
+        "squeezed to 200, 55 px as taken; in tiles they keep their pixels: train with -S tiles=200"
     )
     assert found_in(clean, tiling=Tiling(200)) == []
 
