@@ -1,10 +1,19 @@
-"""Which runs a bundle takes, and in what order."""
+"""Which runs a bundle takes, in what order, and what of their data."""
 
+import json
+
+import numpy as np
 import pytest
 
+from pipelines.cluster.bundle.contents import DATA
 from pipelines.cluster.bundle.packages import compiled_packages
-from pipelines.cluster.bundle.packing import Wanted, chosen_runs
+from pipelines.cluster.bundle.packing import Wanted, _pack_data, chosen_runs
+from pipelines.cluster.bundle.pixels import unpack_pixels
+from pipelines.data import preparing
+from pipelines.data.prepared import load_prepared
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
+from tests.pipelines.own_coco import write_coco
 
 
 def test_every_row_s_first_seed_comes_before_any_row_s_second():
@@ -32,3 +41,18 @@ def test_only_rows_that_need_compiled_packages_ask_for_them():
         "pyyaml",
     )
     assert compiled_packages(chosen_runs(Wanted("quick", ["pretrained"]))) == ("safetensors",)
+
+
+def test_of_tiles_the_whole_photographs_annotations_go_along(tmp_path, monkeypatch):
+    monkeypatch.setattr(preparing, "DATA", tmp_path / "data")
+    write_coco(tmp_path / "own")
+    spec = RunSpec(dataset=str(tmp_path / "own"), input_size=64, tiles=64)
+    _pack_data(tmp_path / "bundle", {"run": spec}, pixels=False)
+    prepared = preparing.require_prepared(spec.dataset, 64, spec.fold, spec.tiling)
+    packed = tmp_path / "bundle" / DATA / prepared.name
+    sums = json.loads((packed / "manifest.json").read_text())["splits"]["test"]
+    unpack_pixels(packed / "test-images", packed / "test-images.npy", sums["images_sha256"])
+    here, there = load_prepared(prepared, "test"), load_prepared(packed, "test")
+    assert there.photographs == here.photographs
+    assert there.photographs is not None
+    assert np.array_equal(there.images, here.images)
