@@ -160,9 +160,8 @@ def _depth(boxes: Tensor, seen: Tensor, limits: Tensor) -> Tensor:
 
 def _join_parts(found: _Found, limits: Tensor) -> _Found:
     """The detections, where parts of one object have become the box around them."""
-    depth = _depth(found.boxes, found.seen, limits).amin(dim=1)
-    part = depth <= EDGE
-    order = torch.argsort(depth, descending=True)  # what is nearest to whole takes in the others
+    part = _depth(found.boxes, found.seen, limits).amin(dim=1) <= EDGE
+    order = torch.argsort(2 * part - found.scores)  # the whole take in parts, then the best parts
     found, part = found[order], part[order]
     parts = part.nonzero().flatten()
     agree = torch.cat([_agree(found, found[some]) for some in parts.split(CHUNK)], dim=1)

@@ -98,6 +98,18 @@ def test_the_best_score_stays_and_comes_first():
     assert result.scores.tolist() == pytest.approx([0.7, 0.6])
 
 
+def test_weak_boxes_beside_the_parts_of_an_object_do_not_keep_them_apart():
+    box = [60.0, 20, 120, 40]
+    found = oracle(np.array([box]), [1], TILING, WIDTH, HEIGHT)
+    weak = torch.tensor([[66.0, 24, 98, 36]])  # IoU with the first part: 32 * 12 / 800
+    found[0] = Detections(
+        torch.cat([found[0].boxes, weak]), torch.tensor([0.9, 0.02]), torch.tensor([1, 1])
+    )
+    result = merge_tiles(found, TILING, WIDTH, HEIGHT)
+    assert result.boxes[0].tolist() == box
+    assert (result.scores[1:] < 0.1).all()
+
+
 @st.composite
 def photographs(draw):
     """A tiling, the size of a photograph, and objects up to the overlap that do not touch."""
