@@ -22,6 +22,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pipelines.data.prepared import PreparedSplit
+from pipelines.data.records import CocoSplit
+from pipelines.data.tiling import Tiling
 from pipelines.evaluation.voc import voc_matches
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -98,15 +100,17 @@ def match_records(
 
 
 def match_split(split: PreparedSplit, detections: Sequence[Any]) -> pd.DataFrame:
-    """Match records of detections in what a split is scored on: whole photographs.
+    """Match records of detections in what a split is scored on: whole photographs."""
+    tiling = split.photographs.tiling if split.photographs else None
+    return match_records(split.scored.to_coco(), detections, most_counted(split.scored, tiling))
 
-    Of one that was cut, as many detections count as in all of its tiles.
-    """
-    most = MOST_DETECTIONS
-    if split.photographs:
-        sizes = [(image.width, image.height) for image in split.scored.images]
-        most *= max(len(split.photographs.tiling.corners(*size)) for size in sizes)
-    return match_records(split.scored.to_coco(), detections, most)
+
+def most_counted(photographs: CocoSplit, tiling: Tiling | None) -> int:
+    """Detections of a class that count in a photograph: MOST_DETECTIONS for each tile of it."""
+    if tiling is None:
+        return MOST_DETECTIONS
+    sizes = {(image.width, image.height) for image in photographs.images}
+    return MOST_DETECTIONS * max(len(tiling.corners(*size)) for size in sizes)
 
 
 class _Evaluation(COCOeval):  # type: ignore[misc]

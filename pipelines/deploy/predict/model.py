@@ -14,7 +14,7 @@ from method.detection import Detections
 from method.detector import Detector
 from pipelines.data.images import resize_image
 from pipelines.data.records import Category
-from pipelines.data.tiling import Tiling, cut_tile, require_fitting
+from pipelines.data.tiling import Tiling, cut_tile
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.detectors.trained import open_run
 from pipelines.evaluation.merging import merge_tiles
@@ -44,19 +44,11 @@ class Model:
     categories: tuple[Category, ...]
     """Of label 1, 2, …"""
     tiling: Tiling | None = None
-    """How the photographs were cut that it was trained on."""
+    """How pictures are cut; None where they are squeezed to the input."""
 
-    def detect(
-        self, pixels: NDArray[np.uint8], floor: float, tiling: Tiling | None = None
-    ) -> list[Found]:
-        """What is in an H×W×3 picture with a score of at least `floor`, best first.
-
-        Args:
-            pixels: of the picture, RGB.
-            floor: least score.
-            tiling: detect in tiles of the input size, and merge; else the picture is squeezed.
-        """
-        found = self._in_tiles(pixels, tiling) if tiling else self._squeezed(pixels)
+    def detect(self, pixels: NDArray[np.uint8], floor: float) -> list[Found]:
+        """What is in an H×W×3 picture with a score of at least `floor`, best first."""
+        found = self._in_tiles(pixels, self.tiling) if self.tiling else self._squeezed(pixels)
         corners = found.boxes.cpu().numpy()
         return [
             Found(
@@ -79,7 +71,6 @@ class Model:
 
     def _in_tiles(self, pixels: NDArray[np.uint8], tiling: Tiling) -> Detections:
         """In tiles of the picture, merged; boxes in its pixels."""
-        require_fitting(tiling, self.input_size)
         height, width = pixels.shape[:2]
         tiles = [cut_tile(pixels, *corner, tiling.size) for corner in tiling.corners(width, height)]
         found = [
@@ -96,6 +87,8 @@ class Model:
 
 def load_model(path: Path) -> Model:
     """Open a run folder, or an .onnx file that `pipelines.deploy.export` wrote.
+
+    It cuts pictures as those that it was trained on were cut.
 
     Raises:
         UserError: it is neither, or broken.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +57,14 @@ def predict_files(
             f"{model.name} was trained on tiles of {cut.size} px that share {cut.overlap:g}: "
             "pictures are cut likewise, without --whole"
         )
-    broken = predict(opened, files, folder, score, cut, pictures=pictures)
+    broken = predict(replace(opened, tiling=cut), files, folder, score, pictures=pictures)
     print(folder / PREDICTIONS)
     return broken
 
 
 @tensorflow_errors()
 def predict(
-    model: Model,
-    files: Sequence[File],
-    folder: Path,
-    score: float,
-    tiling: Tiling | None = None,
-    *,
-    pictures: bool,
+    model: Model, files: Sequence[File], folder: Path, score: float, *, pictures: bool
 ) -> list[str]:
     """Write the predictions of all files to `folder` in one move.
 
@@ -78,7 +73,6 @@ def predict(
         files: pictures and videos.
         folder: what an earlier call wrote there is replaced.
         score: least score of a detection.
-        tiling: how to cut pictures; None to squeeze them to the input.
         pictures: draw them too.
 
     Returns:
@@ -99,7 +93,7 @@ def predict(
         for file in files:
             try:
                 for frame in read_frames(file):
-                    found = model.detect(frame.pixels, score, tiling)
+                    found = model.detect(frame.pixels, score)
                     images.append(_image(len(images) + 1, frame))
                     annotations += _annotations(found, len(images), len(annotations) + 1)
                     if pictures:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import av
@@ -228,7 +229,7 @@ def test_the_exported_file_predicts_what_the_run_folder_does(run_folder, tmp_pat
     assert one.categories == other.categories
     assert (one.tiling, other.tiling) == (None, Tiling(64, 0.3))
     assert [category.name for category in one.categories] == list(NAMES)
-    expected, found = one.detect(PIXELS, 0.1), other.detect(PIXELS, 0.1)
+    expected, found = one.detect(PIXELS, 0.1), replace(other, tiling=None).detect(PIXELS, 0.1)
     assert len(expected) == len(found) > 0
     for a, b in zip(expected, found, strict=True):
         assert a.category == b.category
