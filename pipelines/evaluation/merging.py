@@ -31,7 +31,7 @@ EDGE = 0.1
 """Share of a box's side within which it ends at its tile's edge."""
 SAME_OBJECT = 0.5
 """IoU from which two detections are one object."""
-CHUNK = 256
+CHUNK = 64
 """Parts that are held against all detections at once."""
 
 
