@@ -32,6 +32,9 @@ class Tiling:
         if not 0 <= self.overlap <= LARGEST_OVERLAP:
             raise ValueError(f"overlap of tiles must be 0 to {LARGEST_OVERLAP}, not {self.overlap}")
 
+    def __str__(self) -> str:
+        return f"tiles of {self.size} px that share {self.overlap:g}"
+
     @property
     def shared(self) -> int:
         """Pixels that neighbours share: an object of sides up to this is whole in some tile."""

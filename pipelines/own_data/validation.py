@@ -24,7 +24,7 @@ from pipelines.own_data.run_page.curves import score_told
 from pipelines.own_data.run_page.page import Subject, build_page
 from pipelines.own_data.run_page.photographs import draw_photographs
 from pipelines.own_data.run_page.scored import Scored
-from pipelines.own_data.run_page.write import METRICS, PAGE, write_metrics
+from pipelines.own_data.run_page.write import METRICS, PAGE, tiling_notes, write_metrics
 from pipelines.runs.folder import RunFolder
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
@@ -73,12 +73,16 @@ def validate(
     opened = DatasetSpec(dataset, fold=fold, tolerance=tolerance)
     source = choose_split(open_dataset(opened, report=_telling(said)), name, dataset)
     split = source.split
-    notes = [*class_notes(model.categories, split, str(path)), *_training_notes(run, dataset, name)]
+    notes = [
+        *tiling_notes(model.tiling),
+        *class_notes(model.categories, split, str(path)),
+        *_training_notes(run, dataset, name),
+    ]
     if fold is not Fold.PUBLISHED:
         notes.append(f"measured on fold {fold}, which this run was not trained on")
     for line in notes:
         note(line)
-    scored = Scored(split, find_all(model, source), model.input_size)
+    scored = Scored(split, find_all(model, source), model.input_size, model.tiling)
     subject = Subject(str(path), dataset, name, run, notes, said)
     print(f"{name} of {shown(dataset)}: {len(split.images)} photographs")
     print(figure_table(scored).to_markdown(index=False, tablefmt="simple", disable_numparse=True))

@@ -53,10 +53,7 @@ def predict_files(
     cut = None if whole else tiling or opened.tiling
     require_fitting(cut, opened.input_size)
     if cut and not tiling:
-        note(
-            f"{model.name} was trained on tiles of {cut.size} px that share {cut.overlap:g}: "
-            "pictures are cut likewise, without --whole"
-        )
+        note(f"{model.name} was trained on {cut}: pictures are cut likewise, without --whole")
     broken = predict(replace(opened, tiling=cut), files, folder, score, pictures=pictures)
     print(folder / PREDICTIONS)
     return broken

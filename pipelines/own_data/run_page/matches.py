@@ -76,13 +76,14 @@ class ImageMatches:
 
 
 def match_images(
-    split: CocoSplit, detections: Iterable[Mapping[str, Any]]
+    split: CocoSplit, detections: Iterable[Mapping[str, Any]], most: int = MOST_DETECTIONS
 ) -> tuple[ImageMatches, ...]:
     """Match the detections of every image of a split, in the order of its images.
 
     Args:
         split: the objects.
-        detections: COCO results; of each class and image the `MOST_DETECTIONS` best count.
+        detections: COCO results.
+        most: the best so many of each class and image count.
     """
     label = {category.id: k for k, category in enumerate(split.categories)}
     by_image: defaultdict[int, list[tuple[float, int, Sequence[float]]]] = defaultdict(list)
@@ -92,7 +93,7 @@ def match_images(
     matched = []
     for image, own in zip(split.images, split.annotations_by_image(), strict=True):
         one, many = ([a for a in own if bool(a.iscrowd) is crowd] for crowd in (False, True))
-        best = _best_of_each_class(by_image[image.id])
+        best = _best_of_each_class(by_image[image.id], most)
         matched.append(
             _match(
                 np.array([score for score, _, _ in best], np.float64),
@@ -108,14 +109,14 @@ def match_images(
 
 
 def _best_of_each_class(
-    found: Sequence[tuple[float, int, Sequence[float]]],
+    found: Sequence[tuple[float, int, Sequence[float]]], most: int
 ) -> list[tuple[float, int, Sequence[float]]]:
-    """The detections of one image, best first, without those beyond COCO's limit of their class."""
+    """The detections of one image, best first, without those beyond the limit of their class."""
     counts: defaultdict[int, int] = defaultdict(int)
     kept = []
     for one in sorted(found, key=lambda one: -one[0]):
         counts[one[1]] += 1
-        if counts[one[1]] <= MOST_DETECTIONS:
+        if counts[one[1]] <= most:
             kept.append(one)
     return kept
 

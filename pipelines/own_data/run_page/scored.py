@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pipelines.data.prepared import PreparedSplit
 from pipelines.data.records import CocoSplit
-from pipelines.evaluation.coco import Score, match_records, score_records
+from pipelines.data.tiling import Tiling
+from pipelines.evaluation.coco import Score, match_records, most_counted, score_records
 from pipelines.own_data.run_page.curves import NEVER, Calibration, Curve, calibration, class_curves
 from pipelines.own_data.run_page.errors import ErrorType, confusion, error_types
 from pipelines.own_data.run_page.matches import ImageMatches, match_images
@@ -57,11 +58,18 @@ class Scored:
     """COCO results, in original pixels."""
     input_size: int
     """Side of the network's input, pixels."""
+    tiling: Tiling | None = None
+    """How photographs were cut for it; None where they were squeezed to the input."""
+
+    @property
+    def most(self) -> int:
+        """Detections of a class that count in a photograph."""
+        return most_counted(self.split, self.tiling)
 
     @cached_property
     def records(self) -> pd.DataFrame:
         """Match records."""
-        return match_records(self.split.to_coco(), self.detections)
+        return match_records(self.split.to_coco(), self.detections, self.most)
 
     @cached_property
     def score(self) -> Score:
@@ -94,7 +102,7 @@ class Scored:
     @cached_property
     def images(self) -> tuple[ImageMatches, ...]:
         """Matches in each image, of all detections."""
-        return match_images(self.split, self.detections)
+        return match_images(self.split, self.detections, self.most)
 
     @cached_property
     def in_use(self) -> tuple[ImageMatches, ...]:
@@ -120,15 +128,16 @@ class Scored:
     def ladder(self) -> dict[str, float | None]:
         """AP at each overlap from 0.10 to 0.95 alone, in percent."""
         without_pixels = np.empty((len(self.split.images), 0, 0, 3), np.uint8)
-        return ladder(PreparedSplit(without_pixels, self.split), self.detections)
+        return ladder(PreparedSplit(without_pixels, self.split), self.detections, self.most)
 
     @cached_property
     def sizes(self) -> list[SizeRange]:
         """Recall by size, of the ranges that have objects."""
         sides, found, kept = [], [], []
         for record, image, used in zip(self.split.images, self.images, self.in_use, strict=True):
-            area = image.object_boxes[:, 2:].prod(axis=1) / (record.width * record.height)
-            sides.append(self.input_size * np.sqrt(area))
+            taken = np.sqrt(image.object_boxes[:, 2:].prod(axis=1))
+            squeeze = self.input_size / np.sqrt(record.width * record.height)
+            sides.append(taken if self.tiling else taken * squeeze)
             found.append(~image.missed)
             kept.append(~used.missed)
         side, any_score, used_score = map(np.concatenate, (sides, found, kept))

@@ -12,6 +12,7 @@ from pipelines.data.dataset_spec import Tolerance
 from pipelines.data.prepared import load_prepared
 from pipelines.data.preparing import require_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.run_page.curves import Curve
 from pipelines.own_data.run_page.page import Subject, build_page, intervals
 from pipelines.own_data.run_page.photographs import Photographs, draw_photographs
@@ -40,14 +41,23 @@ def write_run_page(folder: Path, name: str) -> Path:
     run = RunFolder(folder)
     record = run.record()
     spec = record.spec
-    prepared = require_prepared(spec.dataset, spec.input_size, spec.fold)
-    split = load_prepared(prepared, "test").coco
-    scored = Scored(split, run.detections(), spec.input_size)
+    prepared = require_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    split = load_prepared(prepared, "test").scored
+    scored = Scored(split, run.detections(), spec.input_size, spec.tiling)
     reading = record.data.get("reading", {})
-    subject = Subject(name, spec.dataset, "test", run, said=reading.get("said", ()))
+    subject = Subject(
+        name, spec.dataset, "test", run, tiling_notes(spec.tiling), reading.get("said", ())
+    )
     page = build_page(scored, subject, _photographs(scored, record))
     write_whole(folder / PAGE, page)
     return folder / PAGE
+
+
+def tiling_notes(tiling: Tiling | None) -> list[str]:
+    """A word where photographs were cut."""
+    if tiling is None:
+        return []
+    return [f"detected in {tiling}, merged: whole photographs are scored"]
 
 
 def _photographs(scored: Scored, record: Record) -> Photographs | None:

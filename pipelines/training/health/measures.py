@@ -52,9 +52,15 @@ class Health:
 
 
 def ladder(
-    split: PreparedSplit, detections: Sequence[Mapping[str, Any]]
+    split: PreparedSplit, detections: Sequence[Mapping[str, Any]], most: int = 100
 ) -> dict[str, float | None]:
-    """AP at each IoU threshold of `LADDER` alone, by pycocotools, percent."""
+    """AP at each IoU threshold of `LADDER` alone, by pycocotools, percent.
+
+    Args:
+        split: what is scored; its pixels are not looked at.
+        detections: as COCO results.
+        most: the best so many of a class in an image count.
+    """
     if not detections:
         return {f"{threshold:.2f}": 0.0 for threshold in LADDER}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -65,7 +71,7 @@ def ladder(
         evaluation.params.iouThrs = np.array(LADDER)
         evaluation.params.areaRng = evaluation.params.areaRng[:1]
         evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-        evaluation.params.maxDets = [1, 10, 100]
+        evaluation.params.maxDets = [most]
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"][:, :, :, 0, -1]

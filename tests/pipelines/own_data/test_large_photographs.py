@@ -11,12 +11,14 @@ from pipelines.deploy.predict.predict import PREDICTIONS, predict_files
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run
 from pipelines.own_data.preparing import ensure_prepared
+from pipelines.own_data.run_page.write import METRICS, write_run_page
+from pipelines.own_data.validation import validate
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.spec import Precision, RunSpec
 from tests.pipelines.large_photographs import HEIGHT, OBJECTS, WIDTH, write_large
 
 LITTLE = RunSpec(
-    input_size=256, iterations=80, batch_size=8, width=0.5, learning_rate=3e-3, attach=(3, 5),
+    input_size=256, iterations=70, batch_size=8, width=0.5, learning_rate=3e-3, attach=(3, 5),
     anchors=(24.0, 32.0, 40.0, 52.0), head_init=HeadInit.SMALL, precision=Precision.FP32, threads=1,
 )  # fmt: skip
 """A minute of training from nothing; anchors for 20 px at 256."""
@@ -44,6 +46,13 @@ def test_in_tiles_small_objects_are_found_and_squeezed_they_are_not(tmp_path, mo
     assert len(found) == OBJECTS
     for one, other in zip(found, again, strict=True):
         assert one == pytest.approx(other, abs=0.05)
+    validate(scored.path, str(tmp_path / "own"), out=tmp_path / "val")
+    measured = json.loads((tmp_path / "val" / METRICS).read_text())
+    assert measured["figures"]["AP50"] == pytest.approx(ap50["tiles"], abs=0.1)
+    assert measured["notes"] == [
+        "detected in tiles of 256 px that share 0.2, merged: whole photographs are scored"
+    ]
+    assert write_run_page(scored.path, "tiles").exists()
 
 
 def prediction(run_folder, photograph, folder):

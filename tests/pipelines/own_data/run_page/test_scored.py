@@ -5,6 +5,7 @@ import math
 import pytest
 
 from pipelines.data.records import CocoSplit
+from pipelines.data.tiling import Tiling
 from pipelines.evaluation.coco import FIGURES
 from pipelines.own_data.run_page.photographs import choose, draw_photographs
 from pipelines.own_data.run_page.scored import Scored, SizeRange
@@ -52,6 +53,17 @@ def test_the_ladder_holds_coco_ap_and_starts_below_a_half():
     assert steps["0.50"] == pytest.approx(scored().score.figures["AP50"], abs=1e-3)
     upper = [steps[f"{0.05 * k:.2f}"] for k in range(10, 20)]
     assert sum(upper) / 10 == pytest.approx(scored().score.figures["AP"], abs=1e-3)
+
+
+def test_in_tiles_objects_keep_their_size_and_as_many_detections_count_as_in_all_tiles():
+    # Objects of 10 px on photographs of 100 px, whose tiles of 64 px start at 0 and 36.
+    whole = Scored(make_split(), results(FOUND), 64, Tiling(64))
+    assert whole.sizes == [SizeRange(8, 16, 5, 2, 2)]
+    assert whole.most == 100 * 4
+    assert scored().most == 100
+    more = [{**results(FOUND)[0], "score": 0.5 - k / 1000} for k in range(150)]
+    assert len(Scored(make_split(), more, 64, Tiling(64)).records.dropna(subset="score")) == 150
+    assert len(Scored(make_split(), more, 64).records.dropna(subset="score")) == 100
 
 
 def test_recall_by_size_by_hand():
