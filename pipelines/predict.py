@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.data.tiling import add_tiling_options, asked_tiling
+from pipelines.data.tiling import add_cutting_options, asked_tiling
 from pipelines.system.errors import UserError, run_cli
 
 
@@ -27,17 +27,12 @@ def main() -> None:
     parser.add_argument(
         "--score", type=float, default=0.3, help="least score of a detection (%(default)s)"
     )
-    add_tiling_options(parser, "detect in tiles, by default those that the model was trained on")
-    parser.add_argument(
-        "--whole", action="store_true", help="squeeze each picture to the input, without tiles"
-    )
+    add_cutting_options(parser)
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json alone")
     arguments = parser.parse_args()
     if not 0 <= arguments.score <= 1:
         raise UserError(f"--score must be from 0 to 1, not {arguments.score}")
-    if arguments.whole and arguments.tiles is not None:
-        raise UserError("--whole and --tiles exclude each other; give one of them")
-    tiling = asked_tiling(arguments.tiles, arguments.overlap)
+    tiling = asked_tiling(arguments.tiles, arguments.overlap, whole=arguments.whole)
 
     from pipelines.deploy.predict.predict import predict_files
 

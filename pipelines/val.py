@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipelines.data.tiling import add_cutting_options, asked_tiling
 from pipelines.system.errors import run_cli
 
 
@@ -26,11 +27,13 @@ def main() -> None:
         "--out", type=Path, metavar="FOLDER",
         help="what to write (results/val/MODEL-DATASET-SPLIT)",
     )  # fmt: skip
+    add_cutting_options(parser)
     parser.add_argument(
         "--skip-broken-images", action="store_true",
         help="leave out photographs that cannot be read, with their boxes, and say how many",
     )  # fmt: skip
     arguments = parser.parse_args()
+    tiling = asked_tiling(arguments.tiles, arguments.overlap, whole=arguments.whole)
 
     from pipelines.data.registry import require_data_set
 
@@ -43,6 +46,8 @@ def main() -> None:
         arguments.dataset,
         arguments.split,
         arguments.out,
+        tiling,
+        whole=arguments.whole,
         skip_broken_images=arguments.skip_broken_images,
     )
 

@@ -60,6 +60,7 @@ def test_a_wrong_profile_is_one_line_and_loads_nothing_heavy(name):
         (("export", "no-such-run"), "no-such-run/run.json: cannot be read"),
         (("predict", "m", "p", "--out", "o", "--score", "2"), "--score must be from 0 to 1"),
         (("predict", "m", "p", "--out", "o", "--tiles", "8"), "tiles must be 32 px or more"),
+        (("val", "m", "scenes", "--whole", "--tiles", "512"), "--whole and --tiles exclude"),
         (("prepare", "scenes", "256", "--overlap", "0.5"), "--overlap goes with --tiles"),
         (("adapt", "/no/such", "--tiles", "512", "--overlap", "1"), "overlap of tiles must be"),
         (("inspect", "/no/such", "--tiles", "512", "--input-size", "256"), "give both the same"),

@@ -77,12 +77,22 @@ def add_tiling_options(parser: ArgumentParser, what: str) -> None:
     )  # fmt: skip
 
 
-def asked_tiling(size: int | None, overlap: float | None) -> Tiling | None:
+def add_cutting_options(parser: ArgumentParser) -> None:
+    """Those and `--whole`, for a model that was trained one way or the other."""
+    add_tiling_options(parser, "cut photographs into tiles, by default as the model was trained")
+    parser.add_argument(
+        "--whole", action="store_true", help="squeeze photographs to the input, without tiles"
+    )
+
+
+def asked_tiling(size: int | None, overlap: float | None, *, whole: bool = False) -> Tiling | None:
     """The tiling that the options `--tiles` and `--overlap` ask for; None without a size.
 
     Raises:
-        UserError: a value out of range, or an overlap without a size.
+        UserError: a value out of range, an overlap without a size, or a size beside `--whole`.
     """
+    if whole and size is not None:
+        raise UserError("--whole and --tiles exclude each other; give one of them")
     if size is None and overlap is not None:
         raise UserError("--overlap goes with --tiles; give the side of the tiles too")
     if size is None:

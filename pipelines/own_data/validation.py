@@ -17,6 +17,7 @@ from pipelines.data.folded import joined
 from pipelines.data.records import Category, CocoSplit
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import FolderSource, ImageSource
+from pipelines.data.tiling import Tiling
 from pipelines.deploy.predict.model import Model, load_model
 from pipelines.evaluation.coco import FIGURES
 from pipelines.own_data.inspection.wording import listed, shown
@@ -45,7 +46,9 @@ def validate(
     dataset: str,
     wanted: str | None = None,
     out: Path | None = None,
+    tiling: Tiling | None = None,
     *,
+    whole: bool = False,
     skip_broken_images: bool = False,
 ) -> None:
     """Measure a model on a split, print its figures, and write them and the page.
@@ -55,15 +58,18 @@ def validate(
         dataset: a data set's name, or the folder of one of one's own.
         wanted: a split of it, or `all`; DEFAULT_SPLIT when None.
         out: what to write; `results/val/MODEL-DATASET-SPLIT` when None.
+        tiling: how to cut photographs; as the model was trained unless given.
+        whole: squeeze photographs to the input, whatever the model was trained on.
         skip_broken_images: leave out photographs that cannot be read; all are decoded to know.
 
     Raises:
-        UserError: there is no such model, data set or split, or they have no class in common.
+        UserError: there is no such model, data set or split, they have no class in common, or the
+            model does not fit the tiles.
     """
     name = wanted or DEFAULT_SPLIT
     folder = out or default_folder(path, dataset, name)
     _refuse_foreign_folder(folder)
-    model = load_model(path)
+    model = load_model(path).cutting(tiling, whole=whole)
     run = RunFolder(path) if path.is_dir() else None
     said: list[str] = []
     fold, tolerance = (

@@ -14,7 +14,7 @@ from method.detection import Detections
 from method.detector import Detector
 from pipelines.data.images import resize_image
 from pipelines.data.records import Category
-from pipelines.data.tiling import Tiling, cut_tile
+from pipelines.data.tiling import Tiling, cut_tile, require_fitting
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.detectors.trained import open_run
 from pipelines.evaluation.merging import merge_tiles
@@ -45,6 +45,20 @@ class Model:
     """Of label 1, 2, …"""
     tiling: Tiling | None = None
     """How pictures are cut; None where they are squeezed to the input."""
+
+    def cutting(self, tiling: Tiling | None, *, whole: bool) -> Model:
+        """The same, cutting pictures otherwise than those that it was trained on.
+
+        Args:
+            tiling: how to cut; as it does unless given.
+            whole: squeeze them instead.
+
+        Raises:
+            UserError: the tiles are not of its input size.
+        """
+        chosen = None if whole else tiling or self.tiling
+        require_fitting(chosen, self.input_size)
+        return replace(self, tiling=chosen)
 
     def detect(self, pixels: NDArray[np.uint8], floor: float) -> list[Found]:
         """What is in an H×W×3 picture with a score of at least `floor`, best first."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from pipelines.data.tiling import Tiling, require_fitting
+from pipelines.data.tiling import Tiling
 from pipelines.deploy.predict.draw import draw
 from pipelines.deploy.predict.frames import BrokenFileError, File, Frame, find_files, read_frames
 from pipelines.deploy.predict.model import Found, Model, load_model
@@ -49,12 +48,11 @@ def predict_files(
         UserError: there is no such model, it does not fit the tiles, or no file could be read.
     """
     files = find_files(inputs)
-    opened = load_model(model)
-    cut = None if whole else tiling or opened.tiling
-    require_fitting(cut, opened.input_size)
-    if cut and not tiling:
-        note(f"{model.name} was trained on {cut}: pictures are cut likewise, without --whole")
-    broken = predict(replace(opened, tiling=cut), files, folder, score, pictures=pictures)
+    opened = load_model(model).cutting(tiling, whole=whole)
+    if opened.tiling and not tiling:
+        trained = f"{model.name} was trained on {opened.tiling}"
+        note(f"{trained}: pictures are cut likewise, without --whole")
+    broken = predict(opened, files, folder, score, pictures=pictures)
     print(folder / PREDICTIONS)
     return broken
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from method.detector import Detector
 from pipelines.data.dataset_spec import Fold
 from pipelines.data.records import Category
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.data.tiling import Tiling
 from pipelines.deploy.predict.model import Model
 from pipelines.own_data import validation
 from pipelines.own_data.run_page.scored import Scored
@@ -82,6 +84,37 @@ def test_figures_are_those_of_all_photographs_by_hand(own, tmp_path, monkeypatch
     assert "20 photographs" in said
     assert re.search(r"^fruit +20 +100.0 +100.0 .* 0\.25$", said, re.MULTILINE)
     assert said.endswith(f"{out / 'page.html'}\n")
+
+
+CUT = "detected in tiles of 64 px that share 0.5, merged: whole photographs are scored"
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "asked", "whole", "cut"),
+    [
+        (None, None, False, False),
+        (None, Tiling(64, 0.5), False, True),
+        (Tiling(64, 0.5), None, False, True),
+        (Tiling(64, 0.2), Tiling(64, 0.5), False, True),
+        (Tiling(64, 0.5), None, True, False),
+    ],
+)
+def test_photographs_are_cut_as_asked_or_as_in_training(
+    own, tmp_path, monkeypatch, trained_on, asked, whole, cut
+):
+    model = replace(MODEL, tiling=trained_on)
+    monkeypatch.setattr(validation, "load_model", lambda path: model)
+    validate(tmp_path / "mine.onnx", str(own), None, tmp_path / "out", asked, whole=whole)
+    figures = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert figures["figures"]["AP"] == 100, "a photograph is one tile of 64 px"
+    assert (CUT in figures["notes"]) == cut
+
+
+def test_tiles_of_another_size_than_the_input_are_refused(own, tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
+    with pytest.raises(UserError, match="tiles of 32 px for an input size of 64"):
+        validate(tmp_path / "mine.onnx", str(own), None, tmp_path / "out", Tiling(32))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
