@@ -61,7 +61,7 @@ def test_one_file_is_written_and_what_was_checked_is_said(command_line, tmp_path
 def test_int8_is_written_beside_and_its_cost_said(command_line, monkeypatch, tmp_path, capsys):
     scenes = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(train=2, val=1, test=2)))
     prepare(scenes, tmp_path / "data", SIZE, progress=False)
-    monkeypatch.setattr(exporting, "ensure_prepared", lambda dataset, size, fold: tmp_path / "data")
+    monkeypatch.setattr(exporting, "ensure_prepared", lambda *data: tmp_path / "data")
     command_line("--out", "out/model.onnx", "--int8", "--calibration", "5")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"model.onnx", "model-int8.onnx"}
