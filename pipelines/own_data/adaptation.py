@@ -23,6 +23,7 @@ from pipelines.own_data.inspection.squeeze_rule import squeezed_objects
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.own_data.proposal import Proposal, candidate_table, joined
 from pipelines.own_data.proposal_picture import draw
+from pipelines.own_data.reach import beyond_reach, cost
 from pipelines.runs.parameters import profile_settings, workbench_spec
 from pipelines.runs.registry import Family
 from pipelines.runs.spec import RunSpec
@@ -69,9 +70,11 @@ def adapt(
     except ValueError as error:
         raise UserError(f"{dataset}: {error}") from None
     squeezed = [] if tiling else squeezed_objects({"": Objects.of("train", split.coco)}, input_size)
+    better = [suspicion.sentence for suspicion in squeezed]
+    better += beyond_reach(boxes, sizes, input_size, ranked[0])
     return Proposal(
         input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked),
-        tiling, tuple(suspicion.sentence for suspicion in squeezed),
+        tiling, cost(ranked[0], input_size, len(counts)), tuple(better),
     )  # fmt: skip
 
 
@@ -96,6 +99,8 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold, spec.tiling)
     if not proposal.chosen.fits:
         note(proposal.reasons[1])
+    for sentence in proposal.warnings:
+        note(sentence)
     found: dict[str, list[float]] = {
         "attach": list(proposal.chosen.attach),
         "anchors": list(proposal.chosen.anchors),

@@ -33,8 +33,10 @@ class Proposal:
     """Best first."""
     tiling: Tiling | None = None
     """How photographs are cut."""
+    cost: str = ""
+    """What the best candidate costs, in a sentence."""
     warnings: tuple[str, ...] = ()
-    """What is better mended first."""
+    """What is better mended first, or done instead."""
 
     @property
     def chosen(self) -> Candidate:
@@ -69,6 +71,8 @@ class Proposal:
             )
         if max(self.class_weights) == LARGEST_WEIGHT:
             lines.append(f"class weights are cut at {LARGEST_WEIGHT:g}")
+        if self.cost:
+            lines.append(self.cost)
         return [*lines, *self.warnings]
 
     def _percentiles(self, scale: float) -> str:
