@@ -20,6 +20,10 @@ TURNED_BY_A_QUARTER = (5, 6, 7, 8)
 UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """What PIL's decoders raise on damaged files."""
 
+HEIF = (".heic", ".heif")
+"""Photographs as many telephones keep them, which Pillow reads by a plug-in."""
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+
 _PIL_SETTINGS = threading.Lock()
 """PIL's limit of pixels and the filter of warnings are global: one thread at a time sets them."""
 
@@ -58,6 +62,24 @@ def load_image(
                 f"convert it to 8 bits{wide}"
             )
         return np.asarray(fitting if fitting.mode == "RGB" else fitting.convert("RGB"))
+
+
+def is_heif(path: Path) -> bool:
+    """Whether a file is a HEIC photograph, whatever its name; Pillow can open it from then on.
+
+    It comes out upright, and says so.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    if start[4:8] != b"ftyp" or start[8:] not in HEIF_BRANDS:
+        return False
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def is_16bit(image: Image.Image) -> bool:
@@ -102,6 +124,7 @@ def _opened(path: Path, label: str, most_pixels: int | None) -> Iterator[Image.I
         limit = pil_limit if most_pixels is None else most_pixels
         try:
             Image.MAX_IMAGE_PIXELS = limit
+            is_heif(path)
             with Image.open(path) as image:
                 yield image
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):

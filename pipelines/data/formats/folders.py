@@ -15,7 +15,7 @@ from pipelines.data.formats.coco import read_coco, read_own_coco
 from pipelines.data.formats.coco_layout import find_coco, image_places
 from pipelines.data.formats.dota import MOST_PIXELS, image_folder, read_dota
 from pipelines.data.formats.dota_own import is_own_dota, read_own_dota
-from pipelines.data.formats.image_files import UNREAD, list_files, read_header
+from pipelines.data.formats.image_files import read_header
 from pipelines.data.formats.voc import is_devkit, read_voc
 from pipelines.data.formats.voc_own import is_own_voc, read_own_voc
 from pipelines.data.formats.yolo import is_yolo, read_yolo
@@ -139,18 +139,13 @@ def _read_own(folder: Path, spec: DatasetSpec, report: Report) -> Sources:
 
 
 def _tell(folder: Path, forms: Mapping[str, str], sources: Sources, report: Report) -> None:
-    """What is understood of a folder of one's own, a line a split, and what is left unread."""
+    """What is understood of a folder of one's own, a line a split."""
     for name, source in sources.items():
         count = len(source.split.images)
         place = source.image_dir.relative_to(folder) / os.path.commonpath(
             [Path(image.file_name).parent for image in source.split.images]
         )
         report(f"{folder}: {name}: {forms[name]}, {count} photographs in {place.as_posix()}/")
-    if unread := list_files(folder, UNREAD, "**/*"):
-        report(
-            f"{folder}: {len(unread)} photographs are HEIC, which is not read; convert them to "
-            f"JPEG (first: {unread[0].relative_to(folder).as_posix()!r})"
-        )
 
 
 def _scaled(source: FolderSource, label: str, report: Report) -> FolderSource:

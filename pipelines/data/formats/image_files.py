@@ -10,14 +10,18 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.data.formats.text_files import is_one_line
-from pipelines.data.images import EXIF_ORIENTATION, TURNED_BY_A_QUARTER, UNDECODABLE, is_16bit
+from pipelines.data.images import (
+    EXIF_ORIENTATION,
+    HEIF,
+    TURNED_BY_A_QUARTER,
+    UNDECODABLE,
+    is_16bit,
+    is_heif,
+)
 from pipelines.system.errors import UserError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", *HEIF)
 """Of image files, in small or capital letters."""
-
-UNREAD = (".heic", ".heif")
-"""Photographs that Pillow alone does not decode."""
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _UPRIGHT = 1
@@ -103,7 +107,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as image:
+            formats = ("HEIF",) if is_heif(path) else _FORMATS
+            with Image.open(path, formats=formats) as image:
                 yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UserError(

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipelines.data.images import UNDECODABLE, is_16bit, upper_byte
+from pipelines.data.images import HEIF, UNDECODABLE, is_16bit, is_heif, upper_byte
 from pipelines.system.errors import UserError
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+PICTURES = {
+    ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", *HEIF,
+}  # fmt: skip
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
@@ -93,6 +95,7 @@ def read_frames(file: File) -> Iterator[Frame]:
 def _read_picture(path: Path) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        is_heif(path)
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             seen = upper_byte(upright) if is_16bit(upright) else upright
