@@ -37,7 +37,7 @@ LIBRARIES = "detectron2", "timm", "baselines.torchvision"
         ({"detector": "ssd-mobilenet-v2-tf"}, "trains with precision fp32 alone, not bf16"),
         (
             {"detector": "ssdlite-mobilenet-v3", "init": "weights.npz"},
-            "init must be none or torchvision",
+            "init must be none, torchvision",
         ),
     ],
 )
