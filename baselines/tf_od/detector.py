@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tarfile
 import tempfile
 import weakref
@@ -19,12 +18,10 @@ from torch import Tensor, nn
 
 from baselines.tf_od.channel import Arrays, receive, send
 from baselines.tf_od.config import Training, model_config, pipeline_config
+from baselines.tf_od.environment import PYTHON, ROOT, missing
 from method.detection import Detections
 from method.detector import Detector
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = Path(sys.prefix).parent / ".venv-tf/bin/python"
-"""Of TensorFlow's environment, beside this one."""
 ZOO = (
     "http://download.tensorflow.org/models/object_detection/tf2/20200711/"
     "ssd_mobilenet_v2_320x320_coco17_tpu-8.tar.gz"
@@ -52,11 +49,8 @@ class Process:
     """
 
     def __init__(self, threads: int) -> None:
-        if not PYTHON.exists():
-            raise TensorFlowError(
-                f"TensorFlow's environment {PYTHON.parent.parent} is missing: make it with "
-                "`make setup-tf` (3 GB; `make repro` does so by itself)"
-            )
+        if why := missing():
+            raise TensorFlowError(why)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [str(PYTHON), "-m", "baselines.tf_od.program", "--threads", str(threads)]
         self._process = subprocess.Popen(

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from pipelines.cluster.clones import MADE_ANYWHERE, Clones
 from pipelines.cluster.local import Launcher
 from pipelines.cluster.schedule import Engine, Resources, Run, bring_up_to_date
+from pipelines.detectors.at_hand import lacking
 from pipelines.runs.parameters import read_parameters, stage_names, study
 from pipelines.runs.spec import RunSpec
+from pipelines.system.errors import note
 from pipelines.system.machine import visible_gpus
 from pipelines.system.paths import REPOSITORY, RESULTS
 
@@ -77,12 +82,16 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     launcher = Launcher(REPOSITORY, pipeline_file(profile))
     clones = None if where.on is Place.LOCAL else _clones(launcher, where)
     launcher.refresh()
-    if not launcher.stale():
+    stages = stage_names(parameters, profile)
+    left_out = {} if clones else untrainable(specs)
+    for name, why in left_out.items():
+        note(f"{name} is left out: {why}")
+    out = {stages.pop(name) for name in left_out}
+    if not launcher.stale() - out:
         print(f"The study {profile} is up to date.")
         return
     launcher.repro(*MADE_ANYWHERE)
-    stages = stage_names(parameters, profile)
-    stale = launcher.stale()
+    stale = launcher.stale() - out
     todo = with_children(stages, parents(specs), stale)
     if clones and todo:
         bring_up_to_date(
@@ -101,15 +110,16 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
         gpus = visible_gpus()
         jobs = jobs or len(gpus) or jobs_that_fit([specs[name] for name in todo if name in specs])
         launcher.train(todo, parents(specs), jobs, f"{profile}, {jobs} at a time", gpus)
-    rebuild(launcher, stale)
+    rebuild(launcher, stale, following(launcher, parameters, profile) if out else [])
 
 
-def rebuild(launcher: Launcher, stale: set[str]) -> None:
+def rebuild(launcher: Launcher, stale: set[str], following: Sequence[str] = ()) -> None:
     """Bring what follows from the runs up to date.
 
     Args:
         launcher: of the study.
         stale: stages that are known to be out of date; there may be more.
+        following: the stages to run, in this order; all of the pipeline when empty.
 
     Raises:
         UserError: a stage failed.
@@ -119,7 +129,24 @@ def rebuild(launcher: Launcher, stale: set[str]) -> None:
         launcher.repro(*MEASURED)
         cores = len(os.sched_getaffinity(0))
         launcher.train(together, {}, min(cores, len(together)), ", ".join(together))
-    launcher.repro()
+    launcher.repro(*following)
+
+
+def untrainable(specs: Mapping[str, RunSpec]) -> dict[str, str]:
+    """Runs whose detector cannot be had here, and those that start from one, to the reason."""
+    reasons: dict[str, str] = {}
+    for name in specs:
+        for one in _line(name, parents(specs)):
+            if why := lacking(specs[one]):
+                reasons[name] = why
+    return reasons
+
+
+def following(launcher: Launcher, parameters: Mapping[str, Any], profile: str) -> list[str]:
+    """The stages of the pipeline that train no run of the study, in its order."""
+    declared = YAML(typ="safe").load(launcher.root / launcher.pipeline)["stages"]
+    groups = parameters["profiles"][profile]["runs"]
+    return [stage for stage in declared if stage not in groups]
 
 
 def preview(profile: str, where: Where) -> str:
@@ -132,10 +159,13 @@ def preview(profile: str, where: Where) -> str:
     stages = stage_names(parameters, profile)
     replanned = {stages[name] for name, spec in specs.items() if not _is_planned(name, spec)}
     todo = with_children(stages, parents(specs), launcher.stale() | replanned)
-    lines = [f"{len(todo)} runs to train of {len(stages)}, on {where.on}"]
-    for run in as_runs(todo, specs):
+    left_out = untrainable(specs) if where.on is Place.LOCAL else {}
+    runs = [run for run in as_runs(todo, specs) if run.name not in left_out]
+    lines = [f"{len(runs)} runs to train of {len(stages)}, on {where.on}"]
+    for run in runs:
         after = f", after {run.parent}" if run.parent else ""
         lines.append(f"{run.name}: {_told(run, where)}{after}")
+    lines += [f"{name} is left out: {why}" for name, why in left_out.items()]
     return "\n".join(lines)
 
 

@@ -30,6 +30,7 @@ from method.scale import REFERENCE_SIZE
 from method.ssd import SSD
 from pipelines.data.images import resize_image
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.detectors.at_hand import lacking
 from pipelines.detectors.build import build_detector, network_cost
 from pipelines.detectors.trained import load_weights
 from pipelines.evaluation.timing import (
@@ -45,6 +46,7 @@ from pipelines.runs.folder import is_run_of
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.runs.registry import ENTRIES, Family
 from pipelines.runs.spec import Precision, RunSpec
+from pipelines.system.errors import note
 from pipelines.system.files import write_whole
 from pipelines.system.machine import choose_device, code_state, describe_machine
 from pipelines.system.paths import RESULTS
@@ -125,6 +127,17 @@ def _untrained(name: str, settings: RunSpec) -> dict[str, Contender]:
         for backbone in entry.heavy_backbones
     }
     return {name: Contender(spec), **heavy}
+
+
+def at_hand(contenders: Mapping[str, Contender]) -> dict[str, Contender]:
+    """Those whose detectors can be had here; of the others it is said why not."""
+    kept = {}
+    for name, contender in contenders.items():
+        if why := lacking(contender.spec):
+            note(f"{name} is not timed: {why}")
+        else:
+            kept[name] = contender
+    return kept
 
 
 @tensorflow_errors()
@@ -270,7 +283,9 @@ def time_study(profile: str, rounds: int) -> None:
     own = RunSpec.parse(profile_settings(parameters, profile), f"params.yaml, profile {profile}")
     settings = replace(own, input_size=REFERENCE_SIZE, width=1.0)
     folder = RESULTS / profile
-    contenders = choose_contenders(settings, study(parameters, profile), folder / "trained")
+    contenders = at_hand(
+        choose_contenders(settings, study(parameters, profile), folder / "trained")
+    )
     record = {
         "dataset": settings.dataset,
         "load_average_before": round(os.getloadavg()[0], 2),

@@ -38,6 +38,7 @@ from pipelines.system.errors import UserError
 from pipelines.system.paths import RESULTS
 
 COULD_TELL = "could the paper tell?"
+NO_RUN = "no run"
 UNFAIR = "no fair pair"
 POOLED = "AP, detections pooled"
 """Of the runs of a row that test different photographs, as if one detector had made them all."""
@@ -93,6 +94,11 @@ class Study:
         """Specification of a row at its first seed; None where the profile does not have it."""
         return next((s for name, s in self.specs.items() if split_name(name)[0] == row), None)
 
+    def no_run(self, row: str) -> str:
+        """What is said of a row without runs: also what its detector needs, if not all have it."""
+        spec = self.row_spec(row)
+        return f"{NO_RUN}: it needs {spec.entry.needs}" if spec and spec.entry.needs else NO_RUN
+
     def tests_folds(self, row: str | None) -> bool:
         """Whether the row's runs test different parts of the photographs."""
         spec = self.row_spec(row) if row else None
@@ -144,10 +150,12 @@ def trained_table(paper: Paper, table: Table, study: Study) -> pd.DataFrame:
         cells: dict[str, Any] = {table.factor: label}
         if row.a_score is not None and name:
             cells |= {"A-score, paper": row.a_score, "A-score": _a_score(study, name)}
+        no_run = study.no_run(name) if name and runs.empty else ""
         for metric in metrics:
             if metric in printed:
                 cells[f"{metric}, paper"] = _printed(row.printed.get(metric))
-            cells[metric] = _ours(runs[metric]) if name else ""
+            cells[metric] = no_run or (_ours(runs[metric]) if name else "")
+            no_run = no_run and NO_RUN
         if folded:
             cells[POOLED] = _pooled(study, name)
         cells["n"] = str(len(runs)) if name else ""
@@ -225,8 +233,6 @@ def _printed(value: Cell | None) -> str:
 
 
 def _ours(values: pd.Series[float]) -> str:
-    if len(values) == 0:
-        return "no run"
     best = f", best {values.max():.1f}" if len(values) > 1 else ""
     return average_seeds(values.tolist()) + best
 

@@ -22,6 +22,7 @@ from pipelines.evidence.paper_tables import Builder, Table
 from pipelines.evidence.papers import Paper, Papers, read_papers
 from pipelines.evidence.study import Study, class_columns, trained_table
 from pipelines.runs.parameters import read_parameters
+from pipelines.runs.registry import ENTRIES
 from pipelines.system.files import replaced_folder
 
 DEVIATIONS = "In what the runs of this profile depart from their papers"
@@ -184,11 +185,21 @@ BUILDERS: Mapping[Builder, Callable[[Paper, Table, Study], pd.DataFrame | None]]
 
 def _remark(paper: Paper, table: Table, study: Study) -> str:
     """What is said below a table."""
+    if table.builder is Builder.SPEED:
+        return " ".join([table.remark, *not_timed(table, study.folder)]).strip()
     if table.builder is not Builder.TRAINED:
         return table.remark
     said = (study.notice, table.remark, "The numbers are explained in `deviations.md`.",
             paper.remark, DIFFERENCES)  # fmt: skip
     return " ".join(part for part in said if part)
+
+
+def not_timed(table: Table, folder: Path) -> list[str]:
+    """What the detectors need that the paper times and the study's `speed.csv` does not have."""
+    timed = set(pd.read_csv(folder / "speed.csv")["detector"])
+    left_out = [ENTRIES[name] for name in table.frames if name in ENTRIES.keys() - timed]
+    return [f"{entry.name} is not timed: it needs {entry.needs}." for entry in left_out
+            if entry.needs]  # fmt: skip
 
 
 DIFFERENCES = (

@@ -93,6 +93,8 @@ class Entry:
     packages: tuple[str, ...] = ()
     """Pure Python that it imports beside torch, torchvision and numpy."""
     compiled_packages: tuple[str, ...] = ()
+    needs: str = ""
+    """What it cannot do without, where that is not on every machine."""
 
     def agreement(self, *device_types: str) -> str:
         """How trainings of one specification on such devices agree: `bitwise` or `statistical`.
@@ -183,6 +185,7 @@ _BUILT_IN = (
         precisions=(Precision.FP32,),
         schedules=(Schedule.COSINE,),
         bitwise_on_cpu=False,
+        needs="TensorFlow's environment, Python 3.11",
     ),
     _detectron2(
         DetectorName.FASTER_RCNN_R50,

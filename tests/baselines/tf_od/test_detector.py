@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from baselines.tf_od import detector as module
+from baselines.tf_od import environment
 from baselines.tf_od.config import Training
-from baselines.tf_od.detector import PYTHON, ROOT, Process, TensorFlowDetector, TensorFlowError
+from baselines.tf_od.detector import Process, TensorFlowDetector, TensorFlowError
+from baselines.tf_od.environment import PYTHON, ROOT
 from pipelines.detectors.build import build_detector
 from pipelines.runs.spec import DetectorName, Precision, RunSpec
 from pipelines.system.errors import UserError
@@ -27,7 +29,7 @@ CLASS_HEAD = "BoxPredictor/ConvolutionalClassHead_0/ClassPredictor"
 
 
 def test_without_the_environment_it_says_how_to_make_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "PYTHON", tmp_path / "bin/python")
+    monkeypatch.setattr(environment, "PYTHON", tmp_path / "bin/python")
     with pytest.raises(TensorFlowError, match="make setup-tf"):
         Process(threads=1)
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from baselines.tf_od.detector import PYTHON, ROOT
+from baselines.tf_od.environment import PYTHON, ROOT
 
 pytestmark = [
     pytest.mark.slow,

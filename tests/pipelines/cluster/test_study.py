@@ -153,6 +153,43 @@ def test_a_study_is_up_to_date_until_what_the_workbench_reads_has_changed(
         assert "The study quick is up to date." in capsys.readouterr().out
 
 
+def test_a_run_whose_detector_is_not_there_is_left_out_until_it_is(tmp_path, monkeypatch, capsys):
+    runs = ["own-s0", "rival-s0", "child-s0"]
+    train = {
+        "matrix": {"run": runs},
+        "cmd": "mkdir -p trained && touch trained/${item.run}",
+        "outs": ["trained/${item.run}"],
+    }
+    stages = {
+        "plan": {"cmd": "touch plan", "outs": ["plan"]},
+        "data": {"cmd": "touch data", "outs": ["data"]},
+        "train": train,
+        "ledger": {"cmd": "ls trained > ledger", "deps": ["trained"], "outs": ["ledger"]},
+        "report": {"cmd": "cp ledger report", "deps": ["ledger"], "outs": ["report"]},
+    }
+    launcher = make_pipeline(tmp_path, {})
+    (launcher.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    profile = {"settings": {}, "overrides": {}, "runs": {"train": runs}}
+    rival = {"detector": "ssd-mobilenet-v2-tf", "precision": "fp32", "schedule": "cosine"}
+    rows = {"own": {}, "rival": rival, "child": {"init": "trained/rival-s0/model.safetensors"}}
+    parameters = {"rows": rows, "profiles": {"quick": profile}}
+    monkeypatch.setattr("pipelines.cluster.launch.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pipelines.cluster.launch.read_parameters", lambda: parameters)
+    python = tmp_path / "bin/python"
+    monkeypatch.setattr("baselines.tf_od.environment.PYTHON", python)
+    launch("quick", 1)
+    said = capsys.readouterr().err
+    assert "rival-s0 is left out: TensorFlow's environment" in said
+    assert "child-s0 is left out" in said
+    assert (tmp_path / "report").read_text() == "own-s0\n"
+    launch("quick", 1)
+    assert "The study quick is up to date." in capsys.readouterr().out
+    python.parent.mkdir()
+    python.touch()
+    launch("quick", 1)
+    assert (tmp_path / "report").read_text() == "child-s0\nown-s0\nrival-s0\n"
+
+
 def test_a_study_with_a_pipeline_file_of_its_own_uses_it():
     assert pipeline_file("quick") == "dvc.yaml"
     assert pipeline_file("reference") == "results/reference/dvc.yaml"

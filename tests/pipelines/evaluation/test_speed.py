@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from baselines.tf_od import environment
 from method.ssd import SSD
 from pipelines import speed as command
 from pipelines.detectors.build import build_detector
@@ -19,6 +20,7 @@ from pipelines.evaluation.speed import (
     CANDIDATES,
     WARM_UP,
     Contender,
+    at_hand,
     choose_contenders,
     measure,
     time_in_turn,
@@ -30,6 +32,7 @@ from pipelines.system.errors import UserError
 
 CPU = torch.device("cpu")
 CUSTOM, ORIGINAL = DetectorName.SCALE_AWARE_SSD, DetectorName.SSD_MOBILENET_V2
+TENSORFLOW = DetectorName.SSD_MOBILENET_V2_TF
 TINY = RunSpec(input_size=64, width=0.25)
 
 
@@ -148,6 +151,16 @@ def test_a_rival_is_timed_trained_where_it_is_trained(tmp_path):
     chosen = choose_contenders(TINY, specs, tmp_path)
     assert chosen[DetectorName.SSDLITE].weights == "rival-s0"
     assert chosen[CUSTOM].weights.startswith("untrained, 5.5% candidates")
+
+
+def test_a_detector_that_is_not_there_is_not_timed(monkeypatch, tmp_path, capsys):
+    contenders = {name: Contender(RunSpec(detector=name)) for name in ("lapnet", TENSORFLOW)}
+    monkeypatch.setattr(environment, "PYTHON", tmp_path / "python")
+    assert at_hand(contenders).keys() == {"lapnet"}
+    assert f"note: {TENSORFLOW} is not timed: TensorFlow's environment" in capsys.readouterr().err
+    (tmp_path / "python").touch()
+    assert at_hand(contenders) == contenders
+    assert capsys.readouterr().err == ""
 
 
 def test_lapnet_is_timed_on_its_paper_s_backbones_too():

@@ -41,6 +41,15 @@ def test_a_row_is_the_mean_spread_and_best_of_its_own_runs(study):
     assert table.loc["1:1", "AP50"] == "no run"
 
 
+def test_a_row_without_runs_says_what_its_detector_needs(study):
+    rival = RunSpec.parse({"detector": "ssd-mobilenet-v2-tf", "precision": "fp32"}, "a test")
+    own = replace(study, specs={**study.specs, "absent-s0": rival})
+    table = trained_table(PAPER, TABLE, own).set_index("sampler")
+    assert table.loc["1:1", "AP"] == "no run: it needs TensorFlow's environment, Python 3.11"
+    assert table.loc["1:1", "AP50"] == "no run"
+    assert table.loc["dns", "AP"] == "32.0 ± 2.8, best 34.0"
+
+
 def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(study):
     assert POOLED not in trained_table(PAPER, TABLE, study)
     folded = {n: replace(s, fold=Fold(str(s.seed))) for n, s in study.specs.items()

@@ -3,7 +3,13 @@
 import pandas as pd
 
 from pipelines.evidence.papers import read_papers
-from pipelines.evidence.tables import alignment, receptive_fields, speed_table, write_table
+from pipelines.evidence.tables import (
+    alignment,
+    not_timed,
+    receptive_fields,
+    speed_table,
+    write_table,
+)
 from pipelines.runs.parameters import read_parameters
 
 PAPERS = read_papers()
@@ -61,6 +67,16 @@ def test_table_4_sets_each_detector_beside_the_paper():
     )
     assert (custom["GFLOPs"], custom["parameters, M"]) == ("2.13", "1.75")
     assert custom["device"] == "CPU X, threads: 2"
+
+
+def test_a_detector_that_was_not_timed_says_what_it_needs(tmp_path):
+    speed = pd.DataFrame({"detector": ["scale-aware-ssd", "ssd-mobilenet-v2-tf"]})
+    speed.to_csv(tmp_path / "speed.csv")
+    assert not_timed(PAPER.tables["table4"], tmp_path) == []
+    speed[:1].to_csv(tmp_path / "speed.csv")
+    assert not_timed(PAPER.tables["table4"], tmp_path) == [
+        "ssd-mobilenet-v2-tf is not timed: it needs TensorFlow's environment, Python 3.11."
+    ]
 
 
 def test_a_table_is_written_in_three_forms(tmp_path):
