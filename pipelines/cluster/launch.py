@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from pipelines.cluster.clones import MADE_ANYWHERE, Clones
 from pipelines.cluster.local import Launcher
 from pipelines.cluster.schedule import Engine, Resources, Run, bring_up_to_date
+from pipelines.cluster.time_left import expected_times
 from pipelines.detectors.at_hand import lacking
 from pipelines.runs.parameters import read_parameters, stage_names, study
 from pipelines.runs.spec import RunSpec
@@ -93,6 +94,7 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     launcher.repro(*MADE_ANYWHERE)
     stale = launcher.stale() - out
     todo = with_children(stages, parents(specs), stale)
+    expected = expected_times(specs, profile)
     if clones and todo:
         bring_up_to_date(
             launcher,
@@ -102,6 +104,7 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
             ["plan", *stood_on(todo, stages, parents(specs))],
             jobs if where.on is Place.RAY else None,
             f"{profile}, on {where.on}",
+            expected,
         )
         return
     if not clones:
@@ -109,7 +112,8 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     if todo:
         gpus = visible_gpus()
         jobs = jobs or len(gpus) or jobs_that_fit([specs[name] for name in todo if name in specs])
-        launcher.train(todo, parents(specs), jobs, f"{profile}, {jobs} at a time", gpus)
+        label = f"{profile}, {jobs} at a time"
+        launcher.train(todo, parents(specs), jobs, label, gpus, expected)
     rebuild(launcher, stale, following(launcher, parameters, profile) if out else [])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pipelines.cluster.progress import POLL_SECONDS, Progress
+from pipelines.cluster.time_left import Expected
 from pipelines.system.errors import UserError
 
 DVC = (sys.executable, "-m", "dvc")
@@ -104,6 +105,7 @@ class Launcher:
         jobs: int,
         label: str,
         gpus: Sequence[str] = (),
+        expected: Mapping[str, Expected] | None = None,
     ) -> None:
         """Run stages side by side; after a failure none is begun, and those at work are ended.
 
@@ -113,6 +115,7 @@ class Launcher:
             jobs: stages at once; they share the cores, if OMP_NUM_THREADS is not set.
             label: name on the progress bar.
             gpus: of this machine; each stage sees the one that the fewest others use.
+            expected: run to what it should take, for the time left.
 
         Raises:
             UserError: a stage failed; the end of what it printed has gone to stderr.
@@ -121,7 +124,7 @@ class Launcher:
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
         shares = GpuShares(gpus)
         futures: dict[str, Future[None]] = {}
-        with Progress(len(stages), label) as progress, ThreadPoolExecutor(jobs) as pool:
+        with Progress(stages, label, expected) as progress, ThreadPoolExecutor(jobs) as pool:
             try:
                 for name, stage in stages.items():
                     parent = futures.get(parents.get(name, ""))

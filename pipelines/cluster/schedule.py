@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.cluster.clones import Clones
 from pipelines.cluster.local import Launcher, failure
 from pipelines.cluster.progress import POLL_SECONDS, Progress
+from pipelines.cluster.time_left import Expected
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def bring_up_to_date(
     at_hand: Sequence[str],
     in_flight: int | None,
     label: str,
+    expected: Mapping[str, Expected] | None = None,
 ) -> None:
     """Train runs on a cluster, take the results from the remote, and run here what follows them.
 
@@ -81,13 +83,14 @@ def bring_up_to_date(
         at_hand: stages that those stand on and that are up to date here.
         in_flight: runs handed over at once; all whose parents are done when None.
         label: name on the progress bar.
+        expected: run to what it should take, for the time left.
 
     Raises:
         UserError: a stage failed; what was finished before is in the remote.
     """
     try:
         clones.push(*at_hand)
-        train(engine, runs, clones, in_flight, label)
+        train(engine, runs, clones, in_flight, label, expected)
     finally:
         engine.close()
     clones.take(*(run.stage for run in runs))
@@ -95,7 +98,12 @@ def bring_up_to_date(
 
 
 def train(
-    engine: Engine, runs: Sequence[Run], clones: Clones, in_flight: int | None, label: str
+    engine: Engine,
+    runs: Sequence[Run],
+    clones: Clones,
+    in_flight: int | None,
+    label: str,
+    expected: Mapping[str, Expected] | None = None,
 ) -> None:
     """Train runs on a cluster, parents before children; arguments as in `bring_up_to_date`.
 
@@ -106,7 +114,7 @@ def train(
     at_work: dict[str, Run] = {}
     for run in runs:
         (clones.logs / f"{run.name}.log").unlink(missing_ok=True)
-    with Progress(len(runs), label) as progress:
+    with Progress([run.name for run in runs], label, expected) as progress:
         while waiting or at_work:
             undone = waiting.keys() | at_work.keys()
             room = len(runs) if in_flight is None else in_flight - len(at_work)

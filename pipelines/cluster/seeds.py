@@ -10,8 +10,6 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
-from tqdm import tqdm
-
 from pipelines.cluster.launch import parents
 from pipelines.evaluation.run import run
 from pipelines.evidence.expected import METRIC, propose
@@ -19,6 +17,7 @@ from pipelines.evidence.ledger import ledger_row
 from pipelines.runs.folder import WEIGHTS, is_run_of
 from pipelines.runs.parameters import read_parameters, split_name, study
 from pipelines.runs.spec import RunSpec
+from pipelines.system.bars import progress_bar
 from pipelines.system.paths import CHECKPOINTS
 
 SCRATCH = CHECKPOINTS / "expected"
@@ -64,7 +63,8 @@ def train_seeds(specs: Mapping[str, RunSpec], jobs: int) -> dict[str, list[float
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         for runs in (first, then):
             found = pool.map(_trained_figure, runs, runs.values())
-            for name, value in zip(tqdm(runs, desc="seeds", unit="run"), found, strict=True):
+            bar = progress_bar(runs, desc="seeds", unit="run")
+            for name, value in zip(bar, found, strict=True):
                 figures.setdefault(split_name(name)[0], []).append(value)
     return figures
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from numpy.lib import format as npy
-from tqdm import tqdm
 
 from pipelines.data.images import resize_image
 from pipelines.data.sources import ImageSource
 from pipelines.data.tiles import tiled
 from pipelines.data.tiling import Tiling
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import note
 from pipelines.system.hashing import file_sha256
 
@@ -100,6 +100,6 @@ def write_pixels(
     with path.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         npy.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
-        for index in tqdm(range(shape[0]), desc=name, unit="image", disable=not progress):
+        for index in progress_bar(range(shape[0]), desc=name, unit="image", disable=not progress):
             resized = resize_image(source.image(index), input_size, input_size)
             file.write(resized.tobytes())

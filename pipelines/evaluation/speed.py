@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from method.detector import Detector
 from method.scale import REFERENCE_SIZE
@@ -46,6 +45,7 @@ from pipelines.runs.folder import is_run_of
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.runs.registry import ENTRIES, Family
 from pipelines.runs.spec import Precision, RunSpec
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import note
 from pipelines.system.files import write_whole
 from pipelines.system.machine import choose_device, code_state, describe_machine
@@ -200,7 +200,7 @@ def time_in_turn(
     """
     order = random.Random(0)
     timings: dict[Key, list[float]] = {work: [] for work in works}
-    for number in tqdm(range(WARM_UP + rounds), desc="speed", unit="round"):
+    for number in progress_bar(range(WARM_UP + rounds), desc="speed", unit="round"):
         batch = batches[number % len(batches)]
         for work in order.sample(list(works), len(works)):
             _wait_for(device)

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from method.detector import Match, TrainableDetector
 from pipelines.runs.folder import history_text
 from pipelines.runs.spec import RunSpec
+from pipelines.system.bars import progress_bar
 from pipelines.system.energy import EnergyMeter
 from pipelines.system.errors import UserError
 from pipelines.system.files import write_whole
@@ -164,7 +164,7 @@ class _Log:
         self.live = live if is_first() else None
         self.window: list[dict[str, Tensor]] = []
         self.meter, self.joules_before = EnergyMeter(device), progress.joules or 0.0
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=spec.iterations,
             initial=progress.step,
             desc=label,

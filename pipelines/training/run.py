@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from baselines.tf_od.detector import TensorFlowDetector
 from method.detection import Selection
@@ -26,6 +25,7 @@ from pipelines.data.prepared import MANIFEST, PreparedSplit, load_prepared
 from pipelines.detectors.build import build_detector, network_cost
 from pipelines.detectors.weights import weights_fingerprint
 from pipelines.runs.spec import RunSpec
+from pipelines.system.bars import progress_bar
 from pipelines.system.hashing import file_sha256
 from pipelines.system.machine import choose_device, code_state, describe_machine, peak_memory_mib
 from pipelines.system.paths import REPOSITORY
@@ -233,7 +233,9 @@ def detect_all(
     """Detections in every image as COCO results, in original pixels, as they are written."""
     detector.eval()
     results = []
-    for start in tqdm(range(0, len(split.images), DETECTION_BATCH), desc="detect", leave=False):
+    for start in progress_bar(
+        range(0, len(split.images), DETECTION_BATCH), desc="detect", leave=False
+    ):
         batch = to_batch(split.images[start : start + DETECTION_BATCH], device)
         with autocast(spec.precision, device), torch.compiler.set_stance("force_eager"):
             found = detector.detect(batch)

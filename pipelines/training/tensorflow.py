@@ -13,6 +13,7 @@ from baselines.tf_od.config import Training
 from baselines.tf_od.detector import TensorFlowDetector, TensorFlowError
 from pipelines.data.prepared import PreparedSplit
 from pipelines.runs.spec import Augment, RunSpec
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError
 from pipelines.training.loop import Checkpoint, Progress, TrainedElsewhere, Validation
 
@@ -57,7 +58,7 @@ def train_by_tensorflow(
         state.mkdir(parents=True)
         key.write_text(checkpoint.key)
     images = range(len(split.images))
-    with tqdm(total=spec.iterations, desc=label, unit="step") as bar:
+    with progress_bar(total=spec.iterations, desc=label, unit="step") as bar:
         trained = detector.train_by_api(
             split.images,
             [split.boxes(i) for i in images],

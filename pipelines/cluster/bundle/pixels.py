@@ -11,8 +11,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError
 from pipelines.system.hashing import file_sha256
 
@@ -34,7 +34,9 @@ def pack_pixels(images: NDArray[np.uint8], folder: Path, *, progress: bool = Tru
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = pool.map(write, range(len(images)))
-        for _ in tqdm(done, folder.name, len(images), unit="image", disable=not progress):
+        for _ in progress_bar(
+            done, desc=folder.name, total=len(images), unit="image", disable=not progress
+        ):
             pass
 
 

@@ -43,6 +43,7 @@ from pipelines.cluster.bundle.photographs import unpack_photographs
 from pipelines.cluster.bundle.pixels import unpack_pixels
 from pipelines.runs.spec import RunSpec
 from pipelines.system.allocator import tune_allocator
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError, note, run_cli
 from pipelines.system.paths import REPOSITORY
 
@@ -106,7 +107,8 @@ class Trainings:
         """Until all are done, or until `deadline` on the monotonic clock."""
         waiting = [name for name in self.runs if not (self.folder / TRAINED / name).is_dir()]
         steps = {name: self._iterations(name) for name in self.runs}
-        with tqdm(total=sum(steps.values()), unit="step", smoothing=0.1, desc="all runs") as bar:
+        total = sum(steps.values())
+        with progress_bar(total=total, unit="step", smoothing=0.1, desc="all runs") as bar:
             bar.initial = bar.n = sum(steps[n] for n in self.runs if n not in waiting)
             try:
                 while (waiting or self._working) and time.monotonic() < deadline:

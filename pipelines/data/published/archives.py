@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from tqdm import tqdm
-
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import DISK_FULL, UserError
 
 LONGEST_PART = 255
@@ -234,7 +233,9 @@ def _write(
     archive: Path, checked: dict[PurePosixPath, _Member], folder: Path, progress: bool
 ) -> None:
     total = sum(member.size for member in checked.values())
-    bar = tqdm(desc=archive.name, total=total, unit="B", unit_scale=True, disable=not progress)
+    bar = progress_bar(
+        desc=archive.name, total=total, unit="B", unit_scale=True, disable=not progress
+    )
     with bar:
         for path, member in checked.items():
             target = folder / path

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import requests
 import yaml
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from pipelines.data.published.archives import check_space, disk_errors
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import write_whole
 
@@ -195,7 +195,7 @@ def _try_once(url: str, part: _Part, progress: bool) -> None:
 def _receive(
     url: str, response: requests.Response, part: _Part, length: int | None, progress: bool
 ) -> None:
-    bar = tqdm(
+    bar = progress_bar(
         desc=urlsplit(url).path.rpartition("/")[2],
         total=length,
         initial=part.size(),

@@ -10,8 +10,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pipelines.data.published.archives import BadArchiveError, check_space, disk_errors, unpack
 from pipelines.data.published.catalogue import PUBLISHED, Published
 from pipelines.data.published.download import (
@@ -22,6 +20,7 @@ from pipelines.data.published.download import (
     file_digest,
     waiting_lock,
 )
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
 
@@ -187,7 +186,7 @@ def _copy(name: str, published: Published, source: Path, folder: Path, progress:
     if source.stat().st_dev != folder.parent.stat().st_dev:
         check_space(folder.parent, sum(path.stat().st_size for path in files))
     with replaced_folder(folder) as partial:
-        for path in tqdm(files, desc=folder.name, unit="file", disable=not progress):
+        for path in progress_bar(files, desc=folder.name, unit="file", disable=not progress):
             target = partial / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from pipelines.data.tiling import Tiling
 from pipelines.deploy.predict.draw import draw
 from pipelines.deploy.predict.frames import BrokenFileError, File, Frame, find_files, read_frames
 from pipelines.deploy.predict.model import Found, Model, load_model
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
 from pipelines.training.tensorflow import tensorflow_errors
@@ -83,7 +82,9 @@ def predict(
     unknown_length = any(file.is_video for file in files)
     with (
         replaced_folder(folder) as fresh,
-        tqdm(desc="predict", unit="picture", total=None if unknown_length else len(files)) as bar,
+        progress_bar(
+            desc="predict", unit="picture", total=None if unknown_length else len(files)
+        ) as bar,
     ):
         for file in files:
             try:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageStat
-from tqdm import tqdm
 
 from pipelines.data.images import resize_image
 from pipelines.data.sources import ImageSource
 from pipelines.own_data.inspection.kinds import MOST_EXAMPLES, Example, Kind, Suspicion
 from pipelines.own_data.inspection.wording import out_of, percent
+from pipelines.system.bars import progress_bar
 
 NEAR_BITS = 4
 """Of 64 bits of the difference hash, how many nearly identical images differ in at most."""
@@ -64,7 +64,7 @@ def read_fingerprints(sources: Mapping[str, ImageSource], *, progress: bool = Tr
         for i, record in enumerate(source.split.images)
     ]
     digests, thumbnails, deviations = [], [], []
-    for source, i, _ in tqdm(places, desc="inspect", unit="image", disable=not progress):
+    for source, i, _ in progress_bar(places, desc="inspect", unit="image", disable=not progress):
         pixels = source.image(i)
         digests.append(hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest())
         thumbnails.append(resize_image(pixels, THUMBNAIL, THUMBNAIL))
