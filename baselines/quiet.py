@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
 
 WARNED = (
     "pkg_resources is deprecated as an API",  # by Detectron2's model zoo
@@ -22,6 +23,8 @@ def silence() -> None:
     for beginning in WARNED:
         warnings.filterwarnings("ignore", beginning, UserWarning)
     for name, beginning in LOGGED.items():
-        logging.getLogger(name).addFilter(
-            lambda record, beginning=beginning: not record.getMessage().startswith(beginning)
-        )
+        logging.getLogger(name).addFilter(partial(_is_another, beginning))
+
+
+def _is_another(beginning: str, record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(beginning)

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from pipelines.cluster.clones import MADE_ANYWHERE, Clones
 from pipelines.cluster.local import Launcher
+from pipelines.cluster.room import heaviest_run_mib, jobs_that_fit
 from pipelines.cluster.schedule import Engine, Resources, Run, bring_up_to_date
 from pipelines.cluster.time_left import expected_times
 from pipelines.detectors.at_hand import lacking
@@ -111,7 +112,9 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
         todo |= {name: stage for name, stage in WORKBENCH.items() if stage in stale}
     if todo:
         gpus = visible_gpus()
-        jobs = jobs or len(gpus) or jobs_that_fit([specs[name] for name in todo if name in specs])
+        heaviest = heaviest_run_mib(RESULTS / profile / "ledger.csv")
+        own = [specs[name] for name in todo if name in specs]
+        jobs = jobs or len(gpus) or jobs_that_fit(own, heaviest)
         label = f"{profile}, {jobs} at a time"
         launcher.train(todo, parents(specs), jobs, label, gpus, expected)
     rebuild(launcher, stale, following(launcher, parameters, profile) if out else [])
@@ -219,12 +222,6 @@ def as_runs(todo: Mapping[str, str], specs: Mapping[str, RunSpec]) -> list[Run]:
         )
         for name, stage in todo.items()
     ]
-
-
-def jobs_that_fit(specs: Sequence[RunSpec]) -> int:
-    """Runs that leave one another their threads; one where a run takes every core."""
-    cores = len(os.sched_getaffinity(0))
-    return max(1, cores // max((spec.threads or cores for spec in specs), default=1))
 
 
 def _line(name: str, parents: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,6 @@ from pipelines.cluster.launch import (
     Place,
     Where,
     as_runs,
-    jobs_that_fit,
     launch,
     parents,
     pipeline_file,
@@ -50,15 +49,6 @@ def test_a_run_comes_after_the_one_whose_weights_it_takes():
     assert found == expected
     order = list(stage_names(parameters, "quick"))
     assert all(order.index(parent) < order.index(run) for run, parent in found.items())
-
-
-def test_as_many_jobs_as_leave_each_its_threads(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    assert jobs_that_fit([RunSpec(threads=1)]) == 8
-    assert jobs_that_fit([RunSpec(threads=1), RunSpec(threads=3)]) == 2
-    assert jobs_that_fit([RunSpec(threads=1), RunSpec()]) == 1
-    assert jobs_that_fit([RunSpec(threads=16)]) == 1
-    assert jobs_that_fit([]) == 8
 
 
 def test_a_run_is_stale_with_the_one_it_starts_from_and_comes_after_it():

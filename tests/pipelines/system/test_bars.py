@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from pipelines.system import bars
 from pipelines.system.bars import progress_bar
 
 
@@ -14,7 +13,7 @@ def clock(monkeypatch):
     class Clock:
         now = 100.0
 
-    monkeypatch.setattr(bars.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr("pipelines.system.bars.time.monotonic", lambda: Clock.now)
     return Clock
 
 
