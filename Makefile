@@ -64,10 +64,10 @@ bench: setup ## time the detectors on this machine
 	$(with_path) python -m pipelines.benchmark
 
 lock: setup ## compile requirements/*.in to *.txt (UPGRADE=1 takes newer versions)
-	$(call compile,boot,3.11)
+	$(call compile,boot,3.11 $(x86_linux))
 	$(call compile,main,3.11 --universal)
-	$(call compile,detectron2,3.10 --no-deps)
-	$(call compile,tensorflow,3.11)
+	$(call compile,detectron2,3.10 $(x86_linux) --no-deps)
+	$(call compile,tensorflow,3.11 $(x86_linux))
 
 clean: ## remove the environments, caches and checkpoints; data and results stay
 	rm -rf .boot .venv .venv-tf .checkpoints .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -75,10 +75,10 @@ clean: ## remove the environments, caches and checkpoints; data and results stay
 
 define compile
 $(bin)/python -m uv pip compile --quiet --no-header --no-annotate --generate-hashes $(if $(UPGRADE),--upgrade) \
-	$(if $(findstring --universal,$(2)),,--python-platform x86_64-manylinux_2_28) --python-version $(2) \
-	--output-file requirements/$(1).txt requirements/$(1).in
+	--python-version $(2) --output-file requirements/$(1).txt requirements/$(1).in
 endef
 
+x86_linux := --python-platform x86_64-manylinux_2_28
 install = $(bin)/python -m uv pip install --quiet --python $(1)/bin/python --require-hashes
 
 $(installed):
@@ -88,7 +88,7 @@ $(installed):
 	set -x; rm -rf .venv; "$$python" -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/boot.txt
 	$(call install,.venv) --build-constraints requirements/main.txt -r requirements/main.txt
-	$(call install,.venv) --no-deps --python-version 3.10 --python-platform x86_64-manylinux_2_28 --target $$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') -r requirements/detectron2.txt
+	$(call install,.venv) --no-deps --python-version 3.10 $(x86_linux) --target $$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') -r requirements/detectron2.txt
 	$(bin)/python -W ignore -c 'import detectron2.model_zoo, torch, torchvision; torchvision.ops.nms(torch.ones(1, 4), torch.ones(1), 0.5)'
 	@touch $@
 

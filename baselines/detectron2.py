@@ -86,13 +86,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: no weights of Detectron2: {reason}") from None
 
 
+_NUMPY = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
+"""Where NumPy 1 and NumPy 2 have what a pickled array calls."""
+
+
 class _ArraysOnly(pickle.Unpickler):
     """A pickle can call any function; this one makes numpy's arrays and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known = module in ("numpy", "numpy.core.multiarray") and name in (
-            "_reconstruct", "dtype", "ndarray", "scalar",
-        )  # fmt: skip
+        known = module in _NUMPY and name in ("_reconstruct", "dtype", "ndarray", "scalar")
         if known or (module, name) in (("_codecs", "encode"), ("collections", "OrderedDict")):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is no array")

@@ -19,7 +19,7 @@ at_hand() {
 find_uv() { # any Python with pip can install it
     command -v "$PWD/.venv/bin/uv" && return
     command -v uv && return
-    python3 -m pip install --quiet --target .boot --require-hashes -r requirements/boot.txt
+    python3 -m pip install --quiet --retries 1 --target .boot --require-hashes -r requirements/boot.txt
     echo .boot/bin/uv
 }
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.system.errors import UserError
 FASTER_RCNN_R101 = ENTRIES[DetectorName.FASTER_RCNN_R101].configuration
 RETINANET_R50 = ENTRIES[DetectorName.RETINANET_R50].configuration
 SIZE = 64
+WEIGHTS = {"model": {"a": np.array([[1.5, 2.5]])}}
 
 
 def steps_of(detector, **changes):
@@ -81,6 +83,15 @@ def test_a_file_of_the_zoo_gives_all_but_the_heads_of_other_classes(tmp_path):
     rival = dataclasses.replace(spec, detector=DetectorName.FASTER_RCNN_R101)
     with pytest.raises(UserError, match=r"the file has no backbone\.bottom_up\.res4\.10"):
         build_detector(rival, 5, torch.zeros((1, 3, SIZE, SIZE)))
+
+
+@pytest.mark.parametrize("home", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_arrays_are_read_whichever_numpy_wrote_them(tmp_path, home):
+    path = tmp_path / "weights.pkl"
+    stated = re.sub(rb"numpy\._?core\.multiarray", home, pickle.dumps(WEIGHTS, protocol=2))
+    assert stated.count(home) == 1
+    path.write_bytes(stated)
+    assert read_weights(path)["a"].tolist() == [[1.5, 2.5]]
 
 
 @pytest.mark.parametrize(
