@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 from method.choices import CUSTOM_ATTACHMENT, ORIGINAL_ATTACHMENT
@@ -128,7 +129,8 @@ def _by_tables(claim: Mapping[str, Any], paper: Paper) -> tuple[float, float]:
     part = paper.part(claim["printed"])
     if "mean" in claim and isinstance(part, Table):
         values = part.rows[claim["mean"]].per_class
-        return sum(values) / len(values), half_unit(values[0])
+        in_turn = reduce(operator.add, values)  # from Python 3.12 on, sum rounds otherwise
+        return in_turn / len(values), half_unit(values[0])
     if "best" in claim and isinstance(part, Table):
         cell = part.rows[claim["best"]].printed[claim["metric"]]
         return (cell[2] if isinstance(cell, tuple) else cell), 0.0
