@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +20,7 @@ from pipelines.cluster.time_left import expected_times
 from pipelines.detectors.at_hand import lacking
 from pipelines.runs.parameters import read_parameters, stage_names, study
 from pipelines.runs.spec import RunSpec
+from pipelines.system.cores import usable_cores
 from pipelines.system.errors import note
 from pipelines.system.machine import visible_gpus
 from pipelines.system.paths import REPOSITORY, RESULTS
@@ -134,7 +134,7 @@ def rebuild(launcher: Launcher, stale: set[str], following: Sequence[str] = ()) 
     together = {name: name for name in SIDE_BY_SIDE if name in stale}
     if len(together) > 1:
         launcher.repro(*MEASURED)
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         launcher.train(together, {}, min(cores, len(together)), ", ".join(together))
     launcher.repro(*following)
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from pipelines.cluster.progress import POLL_SECONDS, Progress
 from pipelines.cluster.time_left import Expected
+from pipelines.system.cores import usable_cores
 from pipelines.system.errors import UserError
 
 DVC = (sys.executable, "-m", "dvc")
@@ -120,7 +121,7 @@ class Launcher:
         Raises:
             UserError: a stage failed; the end of what it printed has gone to stderr.
         """
-        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        threads = max(1, usable_cores() // jobs)
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
         shares = GpuShares(gpus)
         futures: dict[str, Future[None]] = {}

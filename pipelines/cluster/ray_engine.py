@@ -10,6 +10,7 @@ import ray
 
 from pipelines.cluster.clones import Clones
 from pipelines.cluster.schedule import Resources, Run
+from pipelines.system.cores import usable_cores
 from pipelines.system.errors import UserError
 
 OBJECT_STORE = 80 * 2**20
@@ -42,7 +43,7 @@ class RayEngine:
             else:
                 ray.init(
                     "local",
-                    num_cpus=len(os.sched_getaffinity(0)),
+                    num_cpus=usable_cores(),
                     object_store_memory=OBJECT_STORE,
                     include_dashboard=False,
                     log_to_driver=False,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.runs.spec import RunSpec
+from pipelines.system.cores import usable_cores
 
 SPARE_MIB = 1000.0
 """For the launcher, DVC and the system."""
@@ -20,7 +21,7 @@ def jobs_that_fit(specs: Sequence[RunSpec], run_mib: float) -> int:
         specs: of the runs.
         run_mib: memory of the heaviest, MiB; 0 if that is not known.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     jobs = cores // max((spec.threads or cores for spec in specs), default=1)
     if run_mib:
         jobs = min(jobs, int((memory_mib() - SPARE_MIB) / run_mib))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +17,7 @@ from pipelines.runs.folder import WEIGHTS, is_run_of
 from pipelines.runs.parameters import read_parameters, split_name, study
 from pipelines.runs.spec import RunSpec
 from pipelines.system.bars import progress_bar
+from pipelines.system.cores import usable_cores
 from pipelines.system.paths import CHECKPOINTS
 
 SCRATCH = CHECKPOINTS / "expected"
@@ -30,7 +30,7 @@ def print_ranges(profile: str, seeds: int) -> None:
         UserError: there is no such profile, or a run cannot be trained.
     """
     specs = seeded(read_parameters(), profile, seeds)
-    figures = train_seeds(specs, len(os.sched_getaffinity(0)))
+    figures = train_seeds(specs, usable_cores())
     for row, (low, high) in propose(figures).items():
         print(f"{row}: {{{METRIC}: [{low:g}, {high:g}]}}")
 

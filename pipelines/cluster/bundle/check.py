@@ -27,6 +27,7 @@ import torchvision
 from pipelines.cluster.bundle.agreement import Agreement, agreements, comparable
 from pipelines.cluster.bundle.contents import CHECKED, SPECS, Bundle
 from pipelines.runs.spec import Precision, RunSpec, Switch
+from pipelines.system.cores import usable_cores
 from pipelines.system.machine import choose_device
 
 SECONDS = 100.0
@@ -105,7 +106,7 @@ def check(folder: Path, bundle: Bundle, deadline: float) -> None:
 def machine_lines(device: torch.device) -> list[str]:
     """Device and versions, a line each."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU"
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return [
         f"device: {name}; {cores} processor cores",
         f"Python {platform.python_version()}, torch {torch.__version__}, "
@@ -114,7 +115,7 @@ def machine_lines(device: torch.device) -> list[str]:
 
 
 def _most_at_once(device: torch.device) -> int:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return max(n for n in AT_ONCE if n <= cores) if device.type == "cuda" else min(cores, 4)
 
 
@@ -183,7 +184,7 @@ def best_at_once(speeds: Sequence[Speed]) -> int:
 @contextmanager
 def timers(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that train what they are told for `TIMED_SECONDS`, started together."""
-    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    threads = max(1, usable_cores() // count)
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "pipelines.cluster.bundle.timer", str(TIMED_SECONDS)],

@@ -44,6 +44,7 @@ from pipelines.cluster.bundle.pixels import unpack_pixels
 from pipelines.runs.spec import RunSpec
 from pipelines.system.allocator import tune_allocator
 from pipelines.system.bars import progress_bar
+from pipelines.system.cores import usable_cores
 from pipelines.system.errors import UserError, note, run_cli
 from pipelines.system.paths import REPOSITORY
 
@@ -134,7 +135,7 @@ class Trainings:
     def _begin(self, name: str) -> None:
         log = self._log(name)
         log.parent.mkdir(exist_ok=True)
-        threads = max(1, len(os.sched_getaffinity(0)) // self.jobs)
+        threads = max(1, usable_cores() // self.jobs)
         command = [sys.executable, "-m", "pipelines.cluster.bundle.one_run", name]
         command += [str(self.checkpoint_seconds)]
         with log.open("wb") as file:
@@ -231,7 +232,7 @@ def jobs_that_pay(folder: Path, runs: int) -> int:
     checked = folder / CHECKED
     if checked.exists():
         return min(runs, int(json.loads(checked.read_text())["jobs"]))
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return max(1, min(runs, cores, 4 if torch.cuda.is_available() else cores))
 
 
