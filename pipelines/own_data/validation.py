@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from pipelines.data.dataset_spec import TOLERANT, Fold
 from pipelines.data.folded import joined
@@ -27,6 +26,7 @@ from pipelines.own_data.run_page.photographs import draw_photographs
 from pipelines.own_data.run_page.scored import Scored
 from pipelines.own_data.run_page.write import METRICS, PAGE, tiling_notes, write_metrics
 from pipelines.runs.folder import RunFolder
+from pipelines.system.bars import progress_bar
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import replaced_folder
 from pipelines.system.paths import RESULTS
@@ -117,7 +117,9 @@ def find_all(model: Model, source: ImageSource) -> Detections:
             "bbox": [round(side, 2) for side in found.box],
             "score": round(found.score, 6),
         }
-        for index, record in enumerate(tqdm(source.split.images, desc="val", unit="photograph"))
+        for index, record in enumerate(
+            progress_bar(source.split.images, desc="val", unit="photograph")
+        )
         for found in model.detect(source.image(index), 0)
         if found.category.name in own
     ]

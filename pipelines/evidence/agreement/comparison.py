@@ -42,6 +42,8 @@ class Agreement:
     pairs: tuple[Pair, ...]
     alone: tuple[str, ...]
     """Runs made here that have no committed run of the same specification."""
+    left_out: tuple[str, ...]
+    """Runs that were not made here: where they would be, the committed ones stand."""
     spread: Spread | None
     """Of AP50 between seeds, over the committed rows that have several."""
     machines: tuple[frozenset[str], frozenset[str]]
@@ -87,7 +89,7 @@ def compare(committed: Path, here: Path) -> Agreement:
         here: the same, made here.
     """
     before, now = (pd.read_csv(f / "ledger.csv").set_index("run") for f in (committed, here))
-    pairs, alone = [], []
+    pairs, alone, left_out = [], [], []
     machines: tuple[set[str], set[str]] = (set(), set())
     for name in now.index:
         known = RunFolder(committed / "runs" / str(name))
@@ -96,6 +98,9 @@ def compare(committed: Path, here: Path) -> Agreement:
             alone.append(str(name))
             continue
         theirs = known.record()
+        if theirs.values == record.values:
+            left_out.append(str(name))
+            continue
         for found, made in zip(machines, (theirs, record), strict=True):
             found.add(_described(made.machine))
         pairs.append(
@@ -109,7 +114,7 @@ def compare(committed: Path, here: Path) -> Agreement:
         )
     spread = pooled_spread([own.tolist() for _, own in before.groupby("row")[METRIC]])
     both = frozenset(machines[0]), frozenset(machines[1])
-    return Agreement(tuple(pairs), tuple(alone), spread, both)
+    return Agreement(tuple(pairs), tuple(alone), tuple(left_out), spread, both)
 
 
 def _described(machine: Machine) -> str:

@@ -49,6 +49,11 @@ def text(profile: str, agreement: Agreement, outside: list[Comparison]) -> str:
             f"Not compared, as no committed run has their specification: "
             f"{', '.join(agreement.alone)}."
         )
+    if agreement.left_out:
+        parts.append(
+            f"Not made here, so that the committed run stands in its place: "
+            f"{', '.join(agreement.left_out)}."
+        )
     parts += ["## Runs outside their expected range"]
     parts += [
         f"- {one.run}: {METRIC} {one.found:.1f}, expected {one.expected[0]:g} to "

@@ -1,6 +1,7 @@
 """Runs made twice, and what is said of them; figures by hand."""
 
 import math
+import shutil
 
 import pandas as pd
 import pytest
@@ -58,7 +59,7 @@ def test_the_same_bytes_are_a_bitwise_agreement(committed, tmp_path):
 
 def test_other_bytes_are_measured_by_the_spread_of_seeds(committed, tmp_path):
     here = {**COMMITTED, "a-s1": (34.0, 1.5, "basic"), "b-s0": (45.0, 1.5, "dns")}
-    found = compare(committed, write_study(tmp_path / "here", here))
+    found = compare(committed, write_study(tmp_path / "here", here, "Another"))
     assert found.spread is not None
     assert found.spread.deviation == pytest.approx(math.sqrt(2))
     assert found.chance == pytest.approx(3.92)
@@ -70,6 +71,17 @@ def test_other_bytes_are_measured_by_the_spread_of_seeds(committed, tmp_path):
     page = text("quick", found, [Comparison("b-s0", 45.0, (46.5, 60.0))])
     assert "| b-s0  | bitwise | 50.0             | 45.0   | -5.00        | -3.54 " in page
     assert "- b-s0: AP50 45.0, expected 46.5 to 60" in page
+
+
+def test_a_committed_run_in_the_place_of_one_that_was_not_made_does_not_count(committed, tmp_path):
+    here = write_study(tmp_path / "here", COMMITTED, "Another")
+    shutil.rmtree(here / "runs" / "b-s0")
+    shutil.copytree(committed / "runs" / "b-s0", here / "runs" / "b-s0")
+    found = compare(committed, here)
+    assert found.left_out == ("b-s0",)
+    assert found.verdict == "All 2 runs came out bit for bit."
+    page = text("quick", found, [])
+    assert "Not made here, so that the committed run stands in its place: b-s0." in page
 
 
 def test_another_specification_is_not_compared_and_is_named(committed, tmp_path):
