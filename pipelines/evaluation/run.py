@@ -15,6 +15,7 @@ from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import note
 from pipelines.training.health import record as health_record
 from pipelines.training.health.measures import Health
+from pipelines.training.live import Live
 from pipelines.training.loop import CHECKPOINT_SECONDS
 from pipelines.training.run import Detections, Trained, Training, train_and_detect
 
@@ -23,7 +24,7 @@ def run(
     spec: RunSpec,
     folder: Path,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    live: Path | None = None,
+    live: Live | None = None,
 ) -> None:
     """Train, detect, score, and write the run folder in one move.
 
@@ -31,7 +32,7 @@ def run(
         spec: the run.
         folder: where it goes; what is there is replaced at the end.
         checkpoint_seconds: least time between two checkpoints.
-        live: a table that grows with the history, to be looked at meanwhile.
+        live: what can be looked at meanwhile.
 
     Raises:
         UserError: the data are not prepared, or the specification does not fit them.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.run import run
 from pipelines.own_data.adaptation import fill_in
 from pipelines.own_data.preparing import ensure_prepared
 from pipelines.own_data.run_page.write import write_run_page
-from pipelines.runs.folder import HISTORY, RunFolder
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import read_parameters, workbench_spec
 from pipelines.system.paths import REPOSITORY, RESULTS, read_paths_as_declared
+from pipelines.training.live import Live
 
 FOLDER = RESULTS / "workbench"
 
@@ -25,7 +27,11 @@ def run_workbench() -> None:
     read_paths_as_declared()
     spec = workbench_spec(fill_in(read_parameters()))
     ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
-    run(spec, FOLDER / "run", live=FOLDER / "live" / HISTORY)
+    run(
+        spec,
+        FOLDER / "run",
+        live=Live(FOLDER / "live", tensorboard=bool(os.environ.get("TENSORBOARD"))),
+    )
     score = score_records(RunFolder(FOLDER / "run").matches())
     figures = {name: round(value, 3) for name, value in score.figures.items()}
     defined = {name: value for name, value in figures.items() if value == value}

@@ -18,13 +18,12 @@ import torch
 from torch import Tensor
 
 from method.detector import Match, TrainableDetector
-from pipelines.runs.folder import history_text
 from pipelines.runs.spec import RunSpec
 from pipelines.system.bars import progress_bar
 from pipelines.system.energy import EnergyMeter
 from pipelines.system.errors import UserError
-from pipelines.system.files import write_whole
 from pipelines.training.batches import Batches, epoch_order
+from pipelines.training.live import Live
 from pipelines.training.parallel import averaged, is_first, own_part
 from pipelines.training.step import OwnSteps, Steps
 
@@ -79,7 +78,7 @@ def train(
     steps: Steps | None = None,
     checkpoint: Checkpoint | None = None,
     validate: Validation | None = None,
-    live: Path | None = None,
+    live: Live | None = None,
     label: str = "train",
 ) -> Progress:
     """Train to the last step, from the checkpoint if there is one.
@@ -93,7 +92,7 @@ def train(
         checkpoint: where the state is kept every twenty seconds.
         validate: called every `spec.validate_every` steps and at the end; its figures enter the
             history.
-        live: a table that grows with the history, to be looked at meanwhile.
+        live: what can be looked at meanwhile.
         label: name on the progress bar.
 
     Raises:
@@ -157,7 +156,7 @@ class _Log:
         spec: RunSpec,
         device: torch.device,
         label: str,
-        live: Path | None,
+        live: Live | None,
     ) -> None:
         self.progress = progress
         self.spec = spec
@@ -192,10 +191,10 @@ class _Log:
             self.bar.set_postfix_str(f"loss {row['loss']:.3f}, {speed:.1f} images/s")
 
     def write(self, row: dict[str, float]) -> None:
-        """Add a row to the history, and to the table that is looked at."""
+        """Add a row to the history, and to what is looked at meanwhile."""
         self.progress.history.append(row)
         if self.live:
-            write_whole(self.live, history_text(self.progress.history))
+            self.live.show(self.progress.history)
 
     def _means(self) -> dict[str, float]:
         names = list(self.window[0])

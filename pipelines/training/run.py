@@ -31,6 +31,7 @@ from pipelines.system.machine import choose_device, code_state, describe_machine
 from pipelines.system.paths import REPOSITORY
 from pipelines.training.batches import host_matcher, make_batches
 from pipelines.training.health.network import SAMPLE, NetworkHealth, fits, spread
+from pipelines.training.live import Live
 from pipelines.training.loop import CHECKPOINT_SECONDS, Checkpoint, Progress, Validation, train
 from pipelines.training.parallel import is_first, require_divisible, synchronised
 from pipelines.training.step import autocast, choose_arithmetic, make_steps, to_batch
@@ -65,7 +66,7 @@ class Training:
             the history.
         first_weights: the file of `spec.init`; None where it lies as that says, if it is a file.
         checkpoint_seconds: least time between two checkpoints.
-        live: a table that grows with the history, to be looked at meanwhile.
+        live: what can be looked at meanwhile.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Training:
     validated: Callable[[int, Detections], dict[str, float]]
     first_weights: FirstWeights | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
-    live: Path | None = None
+    live: Live | None = None
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def train_detector(
     device: torch.device,
     checkpoint: Checkpoint,
     validate: Validation | None = None,
-    live: Path | None = None,
+    live: Live | None = None,
     label: str = "train",
 ) -> Progress:
     """Train to the last step, by whoever's trainer it is; arguments as in `trainer.train`."""

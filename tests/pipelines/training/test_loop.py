@@ -13,6 +13,7 @@ from method.detector import StepLosses, TrainableDetector
 from pipelines.runs.folder import history_text
 from pipelines.runs.spec import Precision, RunSpec
 from pipelines.system.errors import UserError
+from pipelines.training.live import Live
 from pipelines.training.loop import Checkpoint, Progress, batch_indices, train
 from pipelines.training.step import OwnSteps, to_batch
 
@@ -127,7 +128,7 @@ def test_the_table_to_look_at_grows_and_goes_on_where_the_training_does(tmp_path
     def start():
         return train(
             MeanColour(), images(), spec,
-            device=CPU, checkpoint=checkpoint, validate=look, live=live,
+            device=CPU, checkpoint=checkpoint, validate=look, live=Live(live.parent),
         )  # fmt: skip
 
     with pytest.raises(InterruptedError):
