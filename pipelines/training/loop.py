@@ -21,7 +21,7 @@ from method.detector import Match, TrainableDetector
 from pipelines.runs.spec import RunSpec
 from pipelines.system.bars import progress_bar
 from pipelines.system.energy import EnergyMeter
-from pipelines.system.errors import UserError
+from pipelines.system.errors import UserError, note
 from pipelines.training.batches import Batches, epoch_order
 from pipelines.training.live import Live
 from pipelines.training.parallel import averaged, is_first, own_part
@@ -100,6 +100,8 @@ def train(
     """
     steps = steps or OwnSteps(detector, spec)
     progress = checkpoint.load(detector, steps.optimizer) if checkpoint else Progress()
+    if progress.step and is_first():
+        note(f"{label}: goes on from step {progress.step} of {spec.iterations}")
     log = _Log(progress, spec, device, label, live)
     part = own_part(spec.batch_size)
     saved = time.monotonic()
