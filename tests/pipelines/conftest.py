@@ -1,4 +1,4 @@
-"""What tests of several files train on."""
+"""What tests of several files train on, and open their pages in."""
 
 import shutil
 
@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.data.preparing import ensure_prepared, prepared_folder
 from pipelines.system.paths import DATA
+from tests.pipelines.evidence.report.browser import Browser
 from tests.pipelines.own_coco import write_coco
 
 
@@ -19,3 +20,13 @@ def small_data(tmp_path_factory):
     name = prepared_folder(str(folder), 0).name.removesuffix("-0")
     for path in DATA.glob(f"*{name}-*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium, where it is installed."""
+    if not shutil.which("chromium"):
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()

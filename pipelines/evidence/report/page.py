@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from pipelines.evidence.claims.main_findings import MainFinding, answer_findings
@@ -33,10 +33,9 @@ from pipelines.evidence.report.runs import (
     stage_command,
 )
 from pipelines.evidence.report.tables import read_tables
+from pipelines.evidence.report.templating import page_environment
 from pipelines.evidence.report.verdicts import Share, Verdicts, read_verdicts
 from pipelines.evidence.study import Study
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -138,13 +137,7 @@ def _stored(folders: Sequence[Path], papers: Papers, section: Section) -> list[S
 
 
 def _environment(profile: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals["remake"] = lambda stage: stage_command(profile, stage)
     environment.globals["share_of"] = lambda verdict: Share(verdict, 1)
     environment.filters["duration"] = describe_seconds

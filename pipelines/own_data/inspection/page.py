@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipelines.data.sources import ImageSource
 from pipelines.data.tiling import Tiling
+from pipelines.evidence.report.templating import page_environment
 from pipelines.own_data.inspection.kinds import Suspicion
 from pipelines.own_data.inspection.objects import read_objects
 from pipelines.own_data.inspection.pictures import Picture, picture_examples, picture_sample
@@ -98,18 +99,6 @@ def _class_rows(table: pd.DataFrame) -> list[ClassRow]:
 
 
 def _environment() -> Environment:
-    """With the report's style sheet at hand."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("pipelines.own_data.inspection"),
-                PackageLoader("pipelines.evidence.report"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("pipelines.own_data.inspection")
     environment.filters["percent"] = percent
     return environment

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipelines.evaluation.bootstrap import resample_run
 from pipelines.evaluation.coco import FIGURES
 from pipelines.evaluation.intervals import Interval, mean_interval
 from pipelines.evidence.report.runs import describe_seconds
+from pipelines.evidence.report.templating import page_environment
 from pipelines.own_data.inspection.wording import percent, shown
 from pipelines.own_data.run_page import health
 from pipelines.own_data.run_page.commands import export_command, predict_command, training_command
@@ -184,19 +185,7 @@ def _next_command(subject: Subject, record: Record | None, scored: Scored) -> st
 
 def _environment() -> Environment:
     """With the report's base and style sheet, and the inspection's, at hand."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("pipelines.own_data.run_page"),
-                PackageLoader("pipelines.own_data.inspection"),
-                PackageLoader("pipelines.evidence.report"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("pipelines.own_data.run_page", "pipelines.own_data.inspection")
     environment.filters["percent"] = percent
     environment.filters["duration"] = describe_seconds
     environment.filters["shown"] = shown

@@ -2,23 +2,12 @@
 
 import base64
 import json
-import shutil
 
 import pytest
 
 from pipelines.system.paths import REPOSITORY
-from tests.pipelines.evidence.report.browser import Browser
 
 COMMITTED = sorted((REPOSITORY / "results").glob("*/report.html"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not shutil.which("chromium"):
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
 
 
 def problems(browser):

@@ -1,23 +1,11 @@
 """The page in a real browser, wide and on a phone: no error, no request, nothing cut off."""
 
-import shutil
-
 import pytest
 
-from tests.pipelines.evidence.report.browser import Browser
 from tests.pipelines.evidence.report.test_browser import problems
 from tests.pipelines.own_data.inspection.test_page import HOSTILE
 from tests.pipelines.own_data.run_page.test_page import HEALTH, make_page, write_run
 from tests.pipelines.own_data.run_page.two_photographs import A1, B1
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not shutil.which("chromium"):
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
