@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ class RunFolder:
 
     def detections(self) -> list[dict[str, Any]]:
         """In the test images, as COCO results."""
-        found: list[dict[str, Any]] = json.loads(self._unpacked(DETECTIONS))
+        found: list[dict[str, Any]] = json.loads(self.text(DETECTIONS))
         return found
 
     def matches(self) -> pd.DataFrame:
@@ -90,13 +91,10 @@ class RunFolder:
             UserError: it is missing or cannot be read.
         """
         try:
-            packed = name.endswith(".gz")
-            return self._unpacked(name) if packed else (self.path / name).read_text("utf-8")
-        except (OSError, EOFError, ValueError) as error:
+            content = (self.path / name).read_bytes()
+            return (gzip.decompress(content) if name.endswith(".gz") else content).decode()
+        except (OSError, EOFError, zlib.error, ValueError) as error:
             raise UserError(f"{self.name}/{name}: cannot be read: {error}") from None
-
-    def _unpacked(self, name: str) -> str:
-        return gzip.decompress((self.path / name).read_bytes()).decode()
 
     def altered(self) -> list[str]:
         """Files of `RECORD_FILES` that are missing or not what the record says they were.

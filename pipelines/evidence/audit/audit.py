@@ -20,7 +20,14 @@ from pipelines.data.preparing import ensure_prepared
 from pipelines.detectors.build import build_detector
 from pipelines.detectors.weights import weights_fingerprint
 from pipelines.evaluation.run import run
-from pipelines.evidence.audit.comparison import RunFolder, differences, explain, within_intervals
+from pipelines.evidence.audit.comparison import (
+    check_run,
+    differences,
+    explain,
+    figures,
+    within_intervals,
+)
+from pipelines.runs.folder import RECORD, RunFolder
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.machine import choose_device
@@ -92,9 +99,9 @@ def committed_runs(runs: Path, names: Sequence[str] = ()) -> list[str]:
     Raises:
         UserError: one is not there, or none at all.
     """
-    there = sorted(path.parent.name for path in runs.glob("*/run.json"))
+    there = sorted(path.parent.name for path in runs.glob(f"*/{RECORD}"))
     if not there:
-        studies = ", ".join(sorted({p.parts[-4] for p in RESULTS.glob("*/runs/*/run.json")}))
+        studies = ", ".join(sorted({p.parts[-4] for p in RESULTS.glob(f"*/runs/*/{RECORD}")}))
         raise UserError(f"{runs.parent.name}: no committed runs; there are those of {studies}")
     if unknown := [name for name in names if name not in there]:
         raise UserError(f"no run {unknown[0]!r}; there are {', '.join(there)}")
@@ -121,32 +128,34 @@ def audit(runs: Path, order: Iterable[str], wanted: int, place: Path) -> Iterato
 
 
 def _audit_named(runs: Path, name: str, place: Path, title: str) -> Finding:
+    committed = RunFolder(runs / name)
     try:
-        committed = RunFolder.read(runs / name)
+        check_run(committed)
     except UserError as error:
         return Finding(name, "", Verdict.DISAGREES, str(error))
-    duration = timedelta(seconds=round(committed.record["cost"]["training_seconds"]))
+    record, ap = committed.record(), figures(committed)["AP"]
+    duration = timedelta(seconds=round(record.cost.training_seconds))
     print(f"{title}, trained in {duration} then", file=sys.stderr, flush=True)
-    then, now = committed.record["machine"]["device_type"], choose_device().type
-    promise = committed.spec.entry.agreement(then, now)
-    ap = committed.figures["AP"]
+    promise = record.spec.entry.agreement(record.machine.device_type, choose_device().type)
     try:
-        check_at_hand(committed.spec)
+        check_at_hand(record.spec)
     except UserError as error:
         return Finding(name, promise, Verdict.NOT_HERE, str(error), ap)
+    new = RunFolder(place / f"audit-{name}")
     try:
-        new = train_again(committed, place / f"audit-{name}")
+        train_again(record.spec, new.path)
     except UserError as error:
         return Finding(name, promise, Verdict.DISAGREES, f"now it does not train: {error}", ap)
     if promise == "bitwise":
         differing = differences(committed, new)
         agrees, reason = not differing, ", ".join(differing)
     else:
-        agrees, reason = within_intervals(runs, committed, new)
+        agrees, reason = within_intervals(committed, new)
+    new_ap = figures(new)["AP"]
     if agrees:
-        return Finding(name, promise, Verdict.AGREES, reason, ap, new.figures["AP"])
+        return Finding(name, promise, Verdict.AGREES, reason, ap, new_ap)
     reason += f": {explain(committed, new)}"
-    return Finding(name, promise, Verdict.DISAGREES, reason, ap, new.figures["AP"])
+    return Finding(name, promise, Verdict.DISAGREES, reason, ap, new_ap)
 
 
 def check_at_hand(spec: RunSpec) -> None:
@@ -164,7 +173,7 @@ def check_at_hand(spec: RunSpec) -> None:
         build_detector(spec, len(training.class_names), calibration)
 
 
-def train_again(committed: RunFolder, folder: Path) -> RunFolder:
+def train_again(spec: RunSpec, folder: Path) -> None:
     """Train a run from its specification.
 
     The checkpoint bears the folder's name: of another name than the run's, an interrupted audit is
@@ -172,10 +181,9 @@ def train_again(committed: RunFolder, folder: Path) -> RunFolder:
     """
     threads = torch.get_num_threads()
     try:
-        run(committed.spec, folder)
+        run(spec, folder)
     finally:
         torch.set_num_threads(threads)
-    return RunFolder.read(folder)
 
 
 def report(findings: Sequence[Finding]) -> str:

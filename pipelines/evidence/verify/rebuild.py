@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import io
-import json
 import re
 import zlib
 from collections.abc import Callable, Collection, Mapping
@@ -34,7 +33,8 @@ from pipelines.evidence.ledger import ledger_row
 from pipelines.evidence.papers import Papers
 from pipelines.evidence.study import Study, resampled
 from pipelines.evidence.tables import write_tables
-from pipelines.evidence.verify.records import read_record
+from pipelines.runs.folder import MATCHES, RunFolder
+from pipelines.runs.record import Record
 from pipelines.system.errors import UserError
 from pipelines.system.paths import REPOSITORY
 
@@ -59,7 +59,7 @@ def compute_run(folder: Path, fast: bool) -> ComputedRun | str:
     try:
         return ComputedRun(ledger_row(folder), None if fast else resampled(folder))
     except UNREADABLE as error:
-        return f"runs/{folder.name}/matches.csv.gz: cannot be scored: {_describe(error)}"
+        return f"runs/{folder.name}/{MATCHES}: cannot be scored: {_describe(error)}"
 
 
 def compare_ledgers(committed: Path, rebuilt: Path, runs: Collection[str]) -> list[str]:
@@ -192,7 +192,7 @@ def build_figures(study: Study, papers: Papers, committed: Path) -> None:
     Raises:
         UserError: the sizes cannot be those of the runs' training split.
     """
-    manifest = profile_record(study)["data"]
+    manifest = profile_record(study).data
     sizes = np.zeros(0, np.int64)
     if name := sizes_file(papers):
         sizes = object_sizes.read_counts(committed / "figures" / name)
@@ -214,7 +214,7 @@ BUILDS: Mapping[str, Callable[[Study, Papers, Path], None]] = {
 """What is built; each writes into the study's folder as its stage does into the profile's."""
 
 
-def profile_record(study: Study) -> dict[str, Any]:
+def profile_record(study: Study) -> Record:
     """The record of a run on the profile's own data set, at its own input size.
 
     Raises:
@@ -224,7 +224,7 @@ def profile_record(study: Study) -> dict[str, Any]:
     own = ledger[(ledger["dataset"] == spec.dataset) & (ledger["input_size"] == spec.input_size)]
     if own.empty:
         raise UserError(f"no run on {spec.dataset} at {spec.input_size}, whose data it would show")
-    return read_record(study.folder / "runs" / own["run"].iloc[0])
+    return study.run(own["run"].iloc[0]).record()
 
 
 def other_versions(runs: Path) -> str:
@@ -235,8 +235,8 @@ def other_versions(runs: Path) -> str:
     locked = (REPOSITORY / "requirements" / "main.txt").read_text()
     found = re.search(r"^matplotlib==([\w.]+)", locked, re.MULTILINE)
     expected = {"matplotlib": found[1] if found else None}
-    for path in sorted(runs.glob("*/run.json")):
-        packages = json.loads(path.read_text())["machine"]["packages"]
+    for folder in sorted(runs.glob("*/")):
+        packages = RunFolder(folder).record().machine.packages
         expected |= {name: packages.get(name) for name in ("numpy", "pillow", "scipy")}
     here = {name: importlib.metadata.version(name) for name in expected}
     apart = [f"{n} {here[n]}, not {v}" for n, v in expected.items() if here[n] != v]

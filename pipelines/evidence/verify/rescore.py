@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,15 +9,15 @@ from concurrent.futures import Executor, Future
 from functools import cache
 from pathlib import Path
 
-from pipelines.data.dataset_spec import Fold
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
-from pipelines.data.tiling import Tiling
 from pipelines.evaluation.coco import match_split
 from pipelines.evidence.figures import object_sizes
 from pipelines.evidence.study import Study
 from pipelines.evidence.verify.rebuild import UNREADABLE, compare_texts, profile_record
-from pipelines.evidence.verify.records import read_record
+from pipelines.runs.folder import DETECTIONS, MATCHES, RunFolder
+from pipelines.runs.record import Record
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 
 
@@ -38,13 +37,8 @@ def start_scoring(
     """
     by_truth: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for name in names:
-        record = read_record(runs / name)
-        spec, split = record["specification"], record["data"]["splits"]["test"]
-        fold = Fold(spec.get("fold", Fold.PUBLISHED))
-        tiles = spec.get("tiles")
-        tiling = Tiling(tiles, spec["tile_overlap"]) if tiles else None
-        folder = data / prepared_folder(spec["dataset"], spec["input_size"], fold, tiling).name
-        by_truth[folder, split["annotations_sha256"]].append(name)
+        record = RunFolder(runs / name).record()
+        by_truth[data / _data_name(record.spec), _checksum(record, "test")].append(name)
     scoring, left_out = [], ""
     for truth, members in by_truth.items():
         try:
@@ -56,17 +50,27 @@ def start_scoring(
     return left_out, scoring
 
 
+def _data_name(spec: RunSpec) -> str:
+    """Of the folder with the prepared data of a run."""
+    return prepared_folder(spec.dataset, spec.input_size, spec.fold, spec.tiling).name
+
+
+def _checksum(record: Record, split: str) -> str:
+    """Of the annotations that a run had of a split."""
+    return str(record.splits[split]["annotations_sha256"])
+
+
 def _score_run(folder: Path, data: Path, checksum: str) -> str | None:
     """What is wrong with a run's match records; None if they are the detections' own."""
+    run = RunFolder(folder)
     try:
-        detections = json.loads(gzip.decompress((folder / "detections.json.gz").read_bytes()))
-        again = match_split(_test_truth(data, checksum), detections).to_csv(index=False)
-        committed = gzip.decompress((folder / "matches.csv.gz").read_bytes()).decode()
+        again = match_split(_test_truth(data, checksum), run.detections()).to_csv(index=False)
+        committed = run.text(MATCHES)
     except (*UNREADABLE, AssertionError) as error:
-        return f"runs/{folder.name}/detections.json.gz: cannot be scored: {error!r}"
+        return f"runs/{run.name}/{DETECTIONS}: cannot be scored: {error!r}"
     if committed == again:
         return None
-    return f"runs/{folder.name}/matches.csv.gz: {compare_texts(committed, again)}"
+    return f"runs/{run.name}/{MATCHES}: {compare_texts(committed, again)}"
 
 
 @cache
@@ -76,12 +80,10 @@ def _test_truth(folder: Path, checksum: str) -> PreparedSplit:
 
 def check_sizes(study: Study, sizes: Path, data: Path) -> list[str]:
     """Hold the committed sizes of objects against the training split, where both are at hand."""
-    folder = prepared_folder(
-        study.spec.dataset, study.spec.input_size, study.spec.fold, study.spec.tiling
-    ).name
     try:
-        checksum = profile_record(study)["data"]["splits"]["train"]["annotations_sha256"]
-        expected = object_sizes.size_counts(open_truth(data / folder, "train", checksum).coco)
+        checksum = _checksum(profile_record(study), "train")
+        truth = open_truth(data / _data_name(study.spec), "train", checksum)
+        expected = object_sizes.size_counts(truth.coco)
         committed = object_sizes.read_counts(sizes)
     except UserError:
         return []

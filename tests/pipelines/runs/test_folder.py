@@ -57,6 +57,17 @@ def test_a_changed_or_missing_file_is_named(written, name):
     assert written.altered() == [name]
 
 
+def test_a_packed_file_damaged_anywhere_is_one_clear_error(written):
+    path = written.path / DETECTIONS
+    whole = path.read_bytes()
+    damaged = [whole[:size] for size in range(len(whole))]
+    damaged += [whole[:i] + bytes([whole[i] ^ 255]) + whole[i + 1 :] for i in range(10, len(whole))]
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=f"^row-s3/{DETECTIONS}: cannot be read: "):
+            written.text(DETECTIONS)
+
+
 def test_what_fails_leaves_the_old_run_and_nothing_beside_it(written):
     with pytest.raises(TypeError):
         written.write({"not": object()}, HISTORY_ROWS, FOUND, MATCHED, b"other")

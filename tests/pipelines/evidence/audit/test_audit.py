@@ -17,11 +17,12 @@ from pipelines.evaluation.bootstrap import RunSamples
 from pipelines.evidence.audit import audit as audit_module
 from pipelines.evidence.audit import comparison
 from pipelines.evidence.audit.audit import Verdict, audit, committed_runs, report
-from pipelines.evidence.audit.comparison import RunFolder, expected_interval, explain
-from pipelines.runs.folder import RECORD_FILES, write_gzip
+from pipelines.evidence.audit.comparison import expected_interval, explain
+from pipelines.runs.folder import RECORD_FILES, RunFolder, write_gzip
 from pipelines.runs.registry import Entry
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
+from pipelines.system.hashing import file_sha256
 from pipelines.training import run as training_run
 from tests.pipelines.own_coco import write_coco
 
@@ -56,15 +57,20 @@ def runs(repository, tmp_path, monkeypatch):
 
 
 def keep(trained, folder):
-    folder.mkdir(parents=True)
-    for name in RECORD_FILES:
-        shutil.copyfile(trained / name, folder / name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    RunFolder(trained).copy_records(folder)
+    return RunFolder(folder)
 
 
 def edit_record(folder, change):
     record = json.loads((folder / "run.json").read_text())
     change(record)
     (folder / "run.json").write_text(json.dumps(record))
+
+
+def seal(folder):
+    sums = {name: file_sha256(folder / name) for name in RECORD_FILES[1:]}
+    edit_record(folder, lambda record: record.update(files_sha256=sums))
 
 
 def edit_one_digit(path):
@@ -92,7 +98,7 @@ def test_an_honest_run_agrees_and_what_was_trained_is_kept_if_wanted(
     before = {path.name: path.read_bytes() for path in (runs / NAME).iterdir()}
     assert start(monkeypatch, "--names", NAME, "--keep", tmp_path / "kept") == 0
     printed = capsys.readouterr()
-    ap = RunFolder.read(runs / NAME).figures["AP"]
+    ap = comparison.figures(RunFolder(runs / NAME))["AP"]
     line = rf"^\| {NAME} *\| bitwise *\| agrees *\| {ap:.2f} *\| {ap:.2f} *\| *\|$"
     assert re.search(line, printed.out, re.MULTILINE)
     assert f"run 1 of 1: {NAME}, trained in 0:01:24 then" in printed.err
@@ -111,13 +117,13 @@ def test_one_changed_digit_of_the_detections_is_found(runs, monkeypatch, capsys)
 
 
 def test_changed_match_records_and_history_are_found(runs, tmp_path):
-    edit_record(runs / NAME, lambda record: record.pop("files_sha256"))
     path = runs / NAME / "matches.csv.gz"
     matches = pd.read_csv(path)
     matches.loc[matches["score"].notna(), "true_all"] = 1023
     write_gzip(path, matches.to_csv(index=False))
     history = (runs / NAME / "history.csv").read_text()
     (runs / NAME / "history.csv").write_text(history.replace("6,", "7,", 1))
+    seal(runs / NAME)
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert finding.verdict is Verdict.DISAGREES
     found, _, reason = finding.reason.partition(": ")
@@ -146,20 +152,20 @@ def test_what_was_different_is_named(runs):
         record["code"] |= {"code_hash": "0123456789ab", "commit": "fedcba9876543210"}
         record["machine"]["packages"]["torch"] = "1.0"
         record["machine"]["device"] = "an abacus"
-        del record["machine"]["threads"]
+        del record["machine"]["packages"]["scipy"]
         record["first_weights_sha256"] = "5" * 64
         record["data"]["splits"]["test"]["annotations_sha256"] = "7" * 64
 
-    new = RunFolder.read(runs / NAME)
+    new = keep(runs / NAME, runs.parent / "new")
     edit_record(runs / NAME, change)
-    machine, data = new.record["machine"], new.record["data"]["splits"]
-    assert explain(RunFolder.read(runs / NAME), new).split("; ") == [
-        f"code 0123456789ab then, {new.record['code']['code_hash']} now",
-        f"device an abacus then, {machine['device']} now",
-        f"torch 1.0 then, {machine['packages']['torch']} now",
+    machine, data = new.record().machine, new.record().splits
+    assert explain(RunFolder(runs / NAME), new).split("; ") == [
+        f"code 0123456789ab then, {new.record().code.code_hash} now",
+        f"device an abacus then, {machine.device} now",
+        f"torch 1.0 then, {machine.packages['torch']} now",
         f"test boxes 777777777777 then, {data['test']['annotations_sha256'][:12]} now",
         "first weights 555555555555 then, none now",
-        "threads not recorded then, 1 now",
+        f"scipy not recorded then, {machine.packages['scipy']} now",
         "its own code is commit fedcba98",
     ]
 
@@ -261,7 +267,7 @@ def test_a_statistical_run_agrees_within_its_intervals_alone(runs, tmp_path, mon
 
 
 def test_an_interrupted_audit_is_taken_up_again(runs, repository, tmp_path, monkeypatch):
-    committed = RunFolder.read(runs / NAME)
+    spec = RunFolder(runs / NAME).record().spec
     found: list[str] = []
     whole = training_run.detect_all
 
@@ -274,7 +280,7 @@ def test_an_interrupted_audit_is_taken_up_again(runs, repository, tmp_path, monk
     monkeypatch.setattr(training_run, "detect_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(audit(runs, [NAME], 1, tmp_path))
-    assert found == [f"audit-{NAME}-{committed.spec.hash}.pt"]
+    assert found == [f"audit-{NAME}-{spec.hash}.pt"]
     monkeypatch.setattr(training_run, "detect_all", whole)
     (finding,) = audit(runs, [NAME], 1, tmp_path)
     assert finding.verdict is Verdict.AGREES
