@@ -1,4 +1,4 @@
-"""What a study cost, row by row, and what one more seed of each row would cost."""
+"""What a study cost, row by row, what one more seed of each row would, and what code made it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from pipelines.evidence.study import Study
+from pipelines.evidence.trained_code import commit_name
 
 TOGETHER = "together"
 MEBIBYTE = 1 / 1024
 
 
 def costs(study: Study) -> pd.DataFrame:
-    """Time, speed, memory and energy of the trainings of each row, and their sum.
+    """Time, speed, memory, energy and code of the trainings of each row, and their sum.
 
     Energy is that of the processor and the GPU where they can be read; a row without it has none.
     """
@@ -42,6 +43,7 @@ def _run(study: Study, run: pd.Series[Any]) -> dict[str, Any]:
         "images_a_second": cost.images_a_second,
         "memory": cost.peak_memory_mib * MEBIBYTE,
         "joules": float("nan") if cost.joules is None else cost.joules,
+        "commit": commit_name(record.code),
     }
 
 
@@ -50,6 +52,7 @@ def _row(name: str, runs: pd.DataFrame) -> dict[str, str]:
     return {
         "row": name,
         "runs": str(len(runs)),
+        "commits": _counted(runs["commit"]),
         "device": "; ".join(sorted(set(runs["device"]))),
         "hours": f"{runs['seconds'].sum() / 3600:.2f}",
         "images": f"{runs['images'].sum():,}",
@@ -58,6 +61,13 @@ def _row(name: str, runs: pd.DataFrame) -> dict[str, str]:
         "one more seed, minutes": f"{minutes:.1f}",
         "energy, Wh": _watt_hours(runs["joules"]),
     }
+
+
+def _counted(names: pd.Series[str]) -> str:
+    """Each name once, with how many runs have it if some have another."""
+    counts = names.value_counts(sort=False)
+    many = [f"{name} (runs: {count})" for name, count in counts.items()]
+    return ", ".join(many) if len(counts) > 1 else str(counts.index[0])
 
 
 def _watt_hours(joules: pd.Series[float]) -> str:

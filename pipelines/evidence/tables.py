@@ -21,12 +21,18 @@ from pipelines.evidence.forecast import forecast
 from pipelines.evidence.paper_tables import Builder, Table
 from pipelines.evidence.papers import Paper, Papers, read_papers
 from pipelines.evidence.study import Study, class_columns, trained_table
+from pipelines.evidence.trained_code import study_changes
 from pipelines.runs.parameters import read_parameters
 from pipelines.runs.registry import ENTRIES
+from pipelines.system.errors import note
 from pipelines.system.files import replaced_folder
 
 DEVIATIONS = "In what the runs of this profile depart from their papers"
-COSTS = "What the trainings of each row cost, and what one more seed would"
+COSTS = "What the trainings of each row cost, what one more seed would, and at what commits"
+COSTS_REMARK = (
+    "`git diff COMMIT -- method baselines pipelines` shows what has changed since a commit; with a "
+    "+ the code differed from it then. `make verify` says where what a training runs has changed."
+)
 FORECAST = "What the papers' own experiments would cost, reckoned from this study's runs"
 
 
@@ -147,7 +153,7 @@ def write_tables(folder: Path, papers: Papers, study: Study) -> None:
             if built is not None:
                 write_table(folder, table.file, built, table.caption, _remark(paper, table, study))
     write_table(folder, "deviations", deviations(study, papers), DEVIATIONS)
-    write_table(folder, "costs", costs(study), COSTS)
+    write_table(folder, "costs", costs(study), COSTS, COSTS_REMARK)
     timed = study.folder / "speed.csv"
     if timed.exists() and study.spec.input_size == REFERENCE_SIZE:
         profiles = [profile for paper in papers for profile in paper.profiles]
@@ -190,7 +196,7 @@ def _remark(paper: Paper, table: Table, study: Study) -> str:
     if table.builder is not Builder.TRAINED:
         return table.remark
     said = (study.notice, table.remark, "The numbers are explained in `deviations.md`.",
-            paper.remark, DIFFERENCES)  # fmt: skip
+            paper.remark, DIFFERENCES, TRAINED_AT)  # fmt: skip
     return " ".join(part for part in said if part)
 
 
@@ -207,6 +213,10 @@ DIFFERENCES = (
     "comes from drawing test images anew and from the spread between seeds, pooled over the rows "
     "that have several, if there are any. A difference whose interval holds 0 says nothing."
 )
+TRAINED_AT = (
+    "At what commits each row was trained stands in `costs.md`; what has changed since, `make "
+    "verify` says."
+)
 
 
 def make_tables(profile: str) -> None:
@@ -219,3 +229,5 @@ def make_tables(profile: str) -> None:
     papers = read_papers()
     with replaced_folder(study.folder / "tables") as folder:
         write_tables(folder, papers, study)
+    if changes := study_changes(study):
+        note(changes)

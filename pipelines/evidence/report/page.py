@@ -36,6 +36,7 @@ from pipelines.evidence.report.tables import read_tables
 from pipelines.evidence.report.templating import page_environment
 from pipelines.evidence.report.verdicts import Share, Verdicts, read_verdicts
 from pipelines.evidence.study import Study
+from pipelines.evidence.trained_code import study_changes
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def render(
             precision=precision_recall(study, chosen),
             health=health_section(study, chosen),
             notice=study.notice,
+            changes=study_changes(study),
             speed=speed_against_accuracy(study, papers.compared),
             timed=[t for _, t in papers.tables.values() if t.builder is Builder.SPEED],
             sizes=_stored(folders, papers, Section.SIZES),

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.evidence.study import Study
+from pipelines.evidence.trained_code import commit_name
 from pipelines.runs.parameters import stage_names
 
 DEFAULT_PROFILE = "quick"
@@ -88,7 +89,7 @@ def costs_by_device(entries: Sequence[RunEntry]) -> list[Cost]:
 
 def _entry(study: Study, run: pd.Series[Any], command: str) -> RunEntry:
     record = study.run(run["run"]).record()
-    cost, machine, code = record.cost, record.machine, record.code
+    cost, machine = record.cost, record.machine
     return RunEntry(
         name=run["run"],
         row=run["row"],
@@ -105,5 +106,5 @@ def _entry(study: Study, run: pd.Series[Any], command: str) -> RunEntry:
         device=machine.device,
         device_type=machine.device_type,
         threads=machine.threads,
-        code=f"{(code.commit or 'none')[:7]}{'+' if code.changed else ''}",
+        code=commit_name(record.code),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,6 @@ def check_runs(runs: Path, declared: Mapping[str, RunSpec]) -> dict[str, list[st
     for name, finding in (*_other_data(records), *_copied_seeds(records)):
         findings[name].append(f"runs/{name}/{finding}")
     return findings
-
-
-def other_code(runs: Path, names: Sequence[str], code_hash: str) -> str:
-    """How many of these runs other code has trained than lies here; empty for none.
-
-    That is no fault: their figures follow from their records. It says what only `audit` can tell.
-    """
-    others = [n for n in names if RunFolder(runs / n).record().code.code_hash != code_hash]
-    return f"; {len(others)} of them trained by other code than lies here" if others else ""
 
 
 def _whole_record(run: RunFolder) -> Record:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.evidence.figures.draw import sizes_file
 from pipelines.evidence.ledger import write_ledger
 from pipelines.evidence.papers import Papers, read_papers
+from pipelines.evidence.trained_code import changed_since
 from pipelines.evidence.verify.rebuild import (
     BUILDS,
     build,
@@ -21,12 +22,12 @@ from pipelines.evidence.verify.rebuild import (
     compute_run,
     open_study,
 )
-from pipelines.evidence.verify.records import check_runs, other_code
+from pipelines.evidence.verify.records import check_runs
 from pipelines.evidence.verify.rescore import check_sizes, start_scoring
 from pipelines.evidence.verify.seals import SUMS, check_sums, write_sums
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import profile_settings, read_parameters, study
 from pipelines.system.errors import UserError
-from pipelines.system.machine import code_state
 from pipelines.system.paths import DATA, RESULTS
 
 PROFILES = ("reference", "quick")
@@ -66,10 +67,11 @@ def verify(
     by_run = check_runs(runs, declared)
     sound = [name for name in declared if by_run.get(name) == []]
     computing = [pool.submit(compute_run, runs / name, fast) for name in sound]
+    changes = changed_since([RunFolder(runs / name).record().code for name in sound])
     yield Level(
         "runs",
         f"{len(by_run)} of the {len(declared)} that params.yaml declares"
-        + other_code(runs, sound, code_state()["code_hash"]),
+        + (f"; {changes}" if changes else ""),
         [finding for findings in by_run.values() for finding in findings],
     )
     computed = {name: run.result() for name, run in zip(sound, computing, strict=True)}

@@ -17,6 +17,7 @@ RUNS = {
     "small-s1": (1200, 4800, 4.0, 3072, 2, 10800),
     "large-s0": (5400, 2400, 0.4, 512, 2, 36000),
 }
+COMMITS = {"small-s0": "0123456789", "small-s1": "0123456789", "large-s0": None}
 
 
 def study_of(folder: Path, *, energy: bool) -> Study:
@@ -27,7 +28,8 @@ def study_of(folder: Path, *, energy: bool) -> Study:
             "peak_memory_mib": memory, **({"joules": joules} if energy else {}),
         }  # fmt: skip
         machine = MACHINE | {"device": "chip", "threads": threads}
-        record = record_of(RunSpec(), name, cost=cost, machine=machine)
+        code = {"commit": COMMITS[name], "changed": threads == 2, "code_hash": "abc"}
+        record = record_of(RunSpec(), name, cost=cost, machine=machine, code=code)
         (folder / "runs" / name / "run.json").write_text(json.dumps(record))
     ledger = pd.DataFrame({"run": list(RUNS), "row": [name[:-3] for name in RUNS]})
     return Study("quick", {}, {}, ledger, folder)
@@ -44,6 +46,8 @@ def test_costs_by_hand(tmp_path, energy):
     assert small["peak memory, GiB"] == "3.0"
     assert small["one more seed, minutes"] == "15.0"
     assert small["device"] == "chip, threads: 1; chip, threads: 2"
+    assert small["commits"] == "0123456 (runs: 1), 0123456+ (runs: 1)"
+    assert table.loc["large", "commits"] == "none+"
     together = table.loc["together"]
     assert (together["runs"], together["hours"]) == ("3", "2.0")
     assert together["one more seed, minutes"] == "105"
