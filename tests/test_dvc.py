@@ -12,6 +12,7 @@ from pipelines.runs.spec import RunSpec
 from tests.imports import ROOT, modules, reached
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+OTHERS = sorted(path.parent.name for path in (ROOT / "results").glob("*/dvc.yaml"))
 FIELDS = {field.name for field in dataclasses.fields(RunSpec)}
 BUILDERS = {entry.builder.partition(":")[0] for entry in ENTRIES.values()}
 
@@ -52,6 +53,23 @@ def test_a_stage_depends_on_all_code_that_it_runs(stage):
 def test_every_file_of_code_that_a_stage_names_is_there(stage):
     code = [name for name in STAGES[stage].get("deps", ()) if name.startswith("pipelines")]
     assert [name for name in code if not (ROOT / name).exists()] == []
+
+
+def shared(profile):
+    """Stages of a study but for its data sets, with one name for its folder."""
+    text = (ROOT / "results" / profile / "dvc.yaml").read_text()
+    stages = yaml.safe_load(re.sub(rf"\b{profile}\b", "PROFILE", text))["stages"]
+    del stages["data"]
+    for stage in stages.values():
+        own = "data/", "results/PROFILE/trained/"
+        stage["deps"] = [name for name in stage["deps"] if not name.startswith(own)]
+    return stages
+
+
+@pytest.mark.parametrize("profile", OTHERS)
+def test_the_other_studies_have_the_same_stages(profile):
+    stages, reference = shared(profile), shared("reference")
+    assert stages == {name: reference[name] for name in stages}
 
 
 def test_no_two_pipelines_make_the_same_file():
