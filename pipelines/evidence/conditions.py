@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Any
 
 from pipelines.evidence.entries import make, mapping
-from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 
 ENCODER = "an ImageNet encoder"
@@ -63,7 +63,7 @@ class Condition:
     """What a run does: formats of its quantities; one whose quantity is not set is left out."""
     alike: tuple[Rule, ...]
     """All hold where a run shares the condition."""
-    detectors: tuple[DetectorName, ...] = ()
+    detectors: tuple[str, ...] = ()
     """Whose runs it concerns; none for all."""
 
     @property

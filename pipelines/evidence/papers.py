@@ -15,7 +15,8 @@ from typing import Any
 from pipelines.evidence.conditions import IMAGES, Condition, Relation, read_conditions
 from pipelines.evidence.entries import make, mapping, read_yaml
 from pipelines.evidence.paper_tables import PaperFigure, Table, read_figure, read_table
-from pipelines.runs.spec import DetectorName, RunSpec
+from pipelines.runs.registry import ENTRIES
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.paths import PAPERS
 
@@ -77,7 +78,7 @@ class Paper:
     """Whose numbers it prints, by the name in params.yaml."""
     device: str = ""
     """That its speeds are measured on."""
-    detectors: tuple[DetectorName, ...] = ()
+    detectors: tuple[str, ...] = ()
     """Its own, whose runs are held to its conditions."""
     profiles: tuple[str, ...] = ()
     """Of params.yaml, with the paper's own experiments."""
@@ -211,9 +212,13 @@ def _read_statement(entry: Any, where: str) -> Statement:
 
 
 def _check_references(paper: Paper) -> None:
-    """Tables and rows that the file speaks of are in it, and nothing twice."""
+    """Detectors that the file speaks of are known, its tables are in it, and nothing is twice."""
     _check_single([claim.id for claim in paper.claims], f"{paper.file}: claims")
     _check_single([c.number for c in paper.conditions], f"{paper.file}: conditions")
+    for name in (*paper.detectors, *(n for c in paper.conditions for n in c.detectors)):
+        if name not in ENTRIES:
+            known = ", ".join(ENTRIES)
+            raise UserError(f"{paper.file}: there is no detector {name!r}; there are {known}")
     about = [table.of for table in paper.tables.values()]
     about += [figure.of for figure in paper.figures.values()]
     for name in (paper.noise, *about):

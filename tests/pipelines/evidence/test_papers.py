@@ -73,7 +73,11 @@ def test_both_papers_of_the_project_are_read():
         (with_(PAPER, authors="A. Author"), "authors must be a list"),
         (with_(PAPER, speed=1), "there is no 'speed'; there are .*device"),
         (with_(PAPER, noise="table9"), "there is no table 'table9'; there are none"),
-        (with_(PAPER, detectors=["yolo"]), "detectors must be one of .*lapnet, .*not 'yolo'"),
+        (with_(PAPER, detectors=["yolo"]), "there is no detector 'yolo'; there are .*lapnet"),
+        (
+            with_(PAPER, conditions=[with_(CONDITION, detectors=["yolo"])]),
+            "there is no detector 'yolo'; there are .*lapnet",
+        ),
         (with_(PAPER, conditions=[without(CONDITION, "paper")]), "conditions: A1 lacks paper"),
         (
             with_(PAPER, conditions=[with_(CONDITION, alike={"datset": "x"})]),

@@ -45,6 +45,10 @@ name: cells
 short: Cells
 title: A paper about cells
 year: 2026
+detectors: [cells]
+conditions:
+  - {number: C1, name: input size, paper: at least 512, here: ["{input_size}"],
+     alike: {input_size: {at least: 512}}, detectors: [cells]}
 tables:
   scores:
     {title: Table 1, file: scores, caption: Scores, factor: detector, reference: cells,
@@ -150,6 +154,7 @@ def test_it_is_timed_as_it_is_trained_and_stands_in_every_table(trained, tmp_pat
     write_tables(tables, read_papers(papers), trained)
     scores, times, costs = (pd.read_csv(tables / f"{n}.csv") for n in ("scores", "times", "costs"))
     assert scores["detector"].tolist() == ["Cells"]
+    assert scores["differs from the paper in"].tolist() == ["C1 input size"]
     assert scores["AP"].iloc[0] == pytest.approx(trained.ledger["AP"].iloc[0], abs=0.06)
     assert times["detector"].tolist().count(NAME) == len(own)
     assert costs["row"].tolist() == ["cells", "together"]
