@@ -26,7 +26,7 @@ from method.lapnet.losses import (
     positive_labels,
 )
 from method.lapnet.network import STRIDE, LapNetwork
-from method.lapnet.overlap import clusters, grid_overlap, normalised_overlap
+from method.lapnet.overlap import NORMALISERS, clusters, grid_overlap
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,7 @@ class LapNet(TrainableDetector[Assigned]):
     def match(self, boxes: Tensor, labels: Tensor) -> Assigned:
         """Assign anchors to the objects of one image; labels are in 1…C."""
         overlap, mask = self.assign(boxes, labels)
-        if self.config.overlap is Overlap.PONO:
-            overlap = normalised_overlap(overlap, mask)
+        overlap = NORMALISERS[self.config.overlap](overlap, mask)
         objects, places = torch.nonzero(mask & (overlap > THRESHOLD), as_tuple=True)
         anchors = (labels[objects] - 1) * overlap.shape[1] + places
         return Assigned(anchors, overlap[objects, places], boxes[objects])

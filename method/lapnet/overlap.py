@@ -6,8 +6,12 @@ class alone; K = A·H·W of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
+
+from method.lapnet.choices import Overlap
 
 
 def grid_overlap(boxes: Tensor, shapes: Tensor, cells: tuple[int, int], stride: float) -> Tensor:
@@ -116,3 +120,10 @@ def normalised_overlap(overlap: Tensor, mask: Tensor) -> Tensor:
     missed = highest == 0
     within[missed] = mask[missed].to(overlap.dtype)
     return within / torch.where(missed, 1, highest)[:, None]
+
+
+NORMALISERS: Mapping[Overlap, Callable[[Tensor, Tensor], Tensor]] = {
+    Overlap.ABSOLUTE: lambda overlap, mask: overlap,
+    Overlap.PONO: normalised_overlap,
+}
+"""What each choice makes of N×K overlaps and clusters, as `normalised_overlap` does."""

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from torchvision.ops import box_convert, box_iou
 
 from method.anchors import cell_centres
-from method.lapnet.overlap import clusters, grid_overlap, normalised_overlap
+from method.lapnet.choices import Overlap
+from method.lapnet.overlap import NORMALISERS, clusters, grid_overlap, normalised_overlap
 
 CELLS, STRIDE = (5, 6), 8.0
 SHAPES = torch.tensor([[[6.0, 9], [16, 16]], [[30, 12], [20, 40]]])
@@ -116,3 +117,12 @@ def test_a_distance_to_the_cells_is_that_to_the_anchors_of_every_shape():
     overlap = torch.tensor([[0.9, 0.1, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     mask = clusters(overlap, torch.zeros(2, dtype=torch.int64), torch.tensor([[1.0, 9], [2, 6]]))
     assert mask.tolist() == [[True, True, False, False], [False, False, True, False]]
+
+
+def test_every_choice_has_its_normaliser():
+    assert list(NORMALISERS) == list(Overlap)
+    overlap = torch.tensor([[0.6, 0.3]])
+    mask = torch.tensor([[True, False]])
+    made = {choice: make(overlap, mask) for choice, make in NORMALISERS.items()}
+    assert made[Overlap.ABSOLUTE] is overlap
+    assert made[Overlap.PONO].tolist() == [[1, 0]]
