@@ -18,7 +18,7 @@ from pipelines.cluster.room import heaviest_run_mib, jobs_that_fit
 from pipelines.cluster.schedule import Engine, Resources, Run, bring_up_to_date
 from pipelines.cluster.time_left import expected_times
 from pipelines.detectors.at_hand import lacking
-from pipelines.runs.parameters import read_parameters, stage_names, study
+from pipelines.runs.parameters import declared_runs, read_parameters, stage_names
 from pipelines.runs.spec import RunSpec
 from pipelines.system.cores import usable_cores
 from pipelines.system.errors import note
@@ -80,7 +80,7 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
     """
     where = where or Where()
     parameters = read_parameters()
-    specs = study(parameters, profile)
+    specs = declared_runs(parameters, profile)
     launcher = Launcher(REPOSITORY, pipeline_file(profile))
     clones = None if where.on is Place.LOCAL else _clones(launcher, where)
     launcher.refresh()
@@ -159,7 +159,7 @@ def following(launcher: Launcher, parameters: Mapping[str, Any], profile: str) -
 def preview(profile: str, where: Where) -> str:
     """Which runs would be trained, where, and with what; a line each. Changes nothing."""
     parameters = read_parameters()
-    specs = study(parameters, profile)
+    specs = declared_runs(parameters, profile)
     launcher = Launcher(REPOSITORY, pipeline_file(profile))
     if where.on is not Place.LOCAL:
         _clones(launcher, where)

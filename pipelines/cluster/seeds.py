@@ -14,7 +14,7 @@ from pipelines.evaluation.run import run
 from pipelines.evidence.expected import METRIC, propose
 from pipelines.evidence.ledger import ledger_row
 from pipelines.runs.folder import WEIGHTS, is_run_of
-from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.runs.spec import RunSpec
 from pipelines.system.bars import progress_bar
 from pipelines.system.cores import usable_cores
@@ -43,7 +43,8 @@ def seeded(parameters: Mapping[str, Any], profile: str, seeds: int) -> dict[str,
         for group, names in declared["runs"].items()
     }
     changed = {**declared, "runs": groups}
-    specs = study({**parameters, "profiles": {**parameters["profiles"], profile: changed}}, profile)
+    profiles = {**parameters["profiles"], profile: changed}
+    specs = declared_runs({**parameters, "profiles": profiles}, profile)
     starts = parents(specs)
     return {
         name: replace(spec, init=str(SCRATCH / starts[name] / WEIGHTS)) if name in starts else spec

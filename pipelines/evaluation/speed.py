@@ -42,7 +42,7 @@ from pipelines.evaluation.timing import (
     write_rounds,
 )
 from pipelines.runs.folder import is_run_of
-from pipelines.runs.parameters import profile_settings, read_parameters, study
+from pipelines.runs.parameters import declared_runs, profile_settings, read_parameters
 from pipelines.runs.registry import ENTRIES, Family
 from pipelines.runs.spec import Precision, RunSpec
 from pipelines.system.bars import progress_bar
@@ -284,7 +284,7 @@ def time_study(profile: str, rounds: int) -> None:
     settings = replace(own, input_size=REFERENCE_SIZE, width=1.0)
     folder = RESULTS / profile
     contenders = at_hand(
-        choose_contenders(settings, study(parameters, profile), folder / "trained")
+        choose_contenders(settings, declared_runs(parameters, profile), folder / "trained")
     )
     record = {
         "dataset": settings.dataset,

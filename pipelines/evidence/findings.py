@@ -14,7 +14,8 @@ from scipy.stats import pearsonr, spearmanr
 
 from pipelines.evaluation.intervals import average_seeds
 from pipelines.evidence.paper_tables import Table, mean_of
-from pipelines.evidence.study import Study, mean_a_score
+from pipelines.evidence.study import Study
+from pipelines.evidence.trained_tables import mean_a_score
 
 WITHIN = 1.0
 """Points of AP from the final value that count as converged."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.data.published.catalogue import PUBLISHED
 from pipelines.evidence.study import Study
-from pipelines.runs.parameters import study as declared_runs
+from pipelines.runs.parameters import declared_runs
 from pipelines.runs.spec import DetectorName, RunSpec
 
 SPEEDUP = 200

@@ -12,7 +12,7 @@ import pandas as pd
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_map
 from pipelines.runs.folder import RECORD, RunFolder, is_run_of
-from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 from pipelines.system.hashing import file_sha256
@@ -62,23 +62,23 @@ def _flat(value: Any) -> Any:
     )
 
 
-def take_in(study: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str]:
+def take_in(specs: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str]:
     """Bring `runs` up to date with what is trained; the names of the runs that are there.
 
     A run comes from `trained`, where training leaves it, else it stays as it is in `runs`. Either
-    counts only if it was made from the study's specification.
+    counts only if it was made from its specification in `specs`.
     """
     fresh = runs.with_name(".runs.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    for name, spec in study.items():
+    for name, spec in specs.items():
         for source in (trained / name, runs / name):
             if is_run_of(source, spec):
                 RunFolder(source).copy_records(fresh / name)
                 break
     shutil.rmtree(runs, ignore_errors=True)
     fresh.rename(runs)
-    return [name for name in study if (runs / name).is_dir()]
+    return [name for name in specs if (runs / name).is_dir()]
 
 
 def make_ledger(profile: str) -> None:
@@ -90,7 +90,7 @@ def make_ledger(profile: str) -> None:
     Raises:
         UserError: no run is trained yet, or a file is not what its run wrote.
     """
-    wanted = study(read_parameters(), profile)
+    wanted = declared_runs(read_parameters(), profile)
     folder = RESULTS / profile
     names = take_in(wanted, folder / "trained", folder / "runs")
     rows = [ledger_row(folder / "runs" / name) for name in names]

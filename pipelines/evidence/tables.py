@@ -20,8 +20,9 @@ from pipelines.evidence.forecast import REMARK as FORECAST_REMARK
 from pipelines.evidence.forecast import forecast
 from pipelines.evidence.paper_tables import Builder, Table
 from pipelines.evidence.papers import Paper, Papers, read_papers
-from pipelines.evidence.study import Study, class_columns, trained_table
+from pipelines.evidence.study import Study
 from pipelines.evidence.trained_code import study_changes
+from pipelines.evidence.trained_tables import class_columns, trained_table
 from pipelines.runs.parameters import read_parameters
 from pipelines.runs.registry import ENTRIES
 from pipelines.system.errors import note

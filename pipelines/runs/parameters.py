@@ -154,7 +154,7 @@ def split_name(run: str) -> tuple[str, str]:
     return row, seed
 
 
-def study(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
+def declared_runs(parameters: Mapping[str, Any], profile: str) -> dict[str, RunSpec]:
     """Every run of a profile's study, by its name ROW-sSEED.
 
     In `init`, SEED stands for the run's seed.
@@ -196,7 +196,7 @@ def write_specifications(profile: str) -> int:
     Raises:
         UserError: params.yaml is wrong, or has no such profile.
     """
-    runs = study(read_parameters(), profile)
+    runs = declared_runs(read_parameters(), profile)
     folder = RESULTS / profile / "specs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -40,7 +40,7 @@ from pipelines.data.sources import ImageSource
 from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.detectors.weights import weights_fingerprint
-from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.runs.registry import Family, Trainer
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
@@ -92,7 +92,7 @@ def chosen_runs(wanted: Wanted) -> dict[str, RunSpec]:
     Raises:
         UserError: the study has no such row, or nothing is left.
     """
-    specs = study(read_parameters(), wanted.study)
+    specs = declared_runs(read_parameters(), wanted.study)
     rows = list(dict.fromkeys(split_name(name)[0] for name in specs))
     if unknown := [row for row in wanted.rows if row not in rows]:
         raise UserError(f"{wanted.study} has no row {unknown[0]!r}; there are {', '.join(rows)}")
@@ -178,7 +178,7 @@ def _require_no_open_starts(specs: Mapping[str, RunSpec]) -> None:
 def study_of(specs: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
     """All runs of the study that these are of."""
     profile = next(iter(specs.values())).profile
-    return study(read_parameters(), profile)
+    return declared_runs(read_parameters(), profile)
 
 
 def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:

@@ -21,7 +21,7 @@ from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.preparing import ensure_prepared
 from pipelines.detectors.weights import weights_fingerprint
 from pipelines.evaluation.run import score_and_write, validation_figures
-from pipelines.runs.parameters import read_parameters, stage_names, study
+from pipelines.runs.parameters import declared_runs, read_parameters, stage_names
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 from pipelines.system.hashing import CODE, code_hash
@@ -69,7 +69,7 @@ def take(home: Path) -> list[str]:
         parameters = read_parameters()
         if bundle.study not in parameters["profiles"]:
             raise UserError(f"{home}: is of a study {bundle.study!r}, which params.yaml has not")
-        specs = study(parameters, bundle.study)
+        specs = declared_runs(parameters, bundle.study)
         code = _known_code(bundle)
         found = sorted(path for path in (folder / TRAINED).glob("*") if path.is_dir())
         if not found:

@@ -23,8 +23,8 @@ def tell(places: Places) -> bool:
     """
     outside = hold_against_ranges(places.profile)
     if places.committed.exists():
-        agreement = compare(places.committed, places.study)
-        page = places.study / PAGE
+        agreement = compare(places.committed, places.results)
+        page = places.results / PAGE
         write_whole(page, text(places.profile, agreement, outside))
         print(f"{agreement.verdict} See {page.relative_to(places.repository)}")
     return not outside

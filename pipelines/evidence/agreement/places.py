@@ -23,7 +23,7 @@ class Places:
     repository: Path = REPOSITORY
 
     @property
-    def study(self) -> Path:
+    def results(self) -> Path:
         """Where DVC makes them."""
         return self.repository / "results" / self.profile
 
@@ -44,7 +44,7 @@ class Places:
         """
         if self.committed.exists():
             return
-        if not (self.study / "runs").exists():
+        if not (self.results / "runs").exists():
             note(f"results/{self.profile} holds no runs: there is nothing to compare with")
             return
         self._take_to(self.committed)
@@ -71,14 +71,14 @@ class Places:
     def _take_to(self, target: Path) -> None:
         """Copy the study's results and the lock file, whole or not at all."""
         with replaced_folder(target) as fresh:
-            _copy(self.study, fresh)
+            _copy(self.results, fresh)
             shutil.copyfile(self.repository / LOCK, fresh / LOCK)
 
     def _put_back(self, source: Path) -> None:
         """Let results that were taken there be the study's."""
-        for path in _kept(self.study):
+        for path in _kept(self.results):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        _copy(source, self.study)
+        _copy(source, self.results)
         shutil.copyfile(source / LOCK, self.repository / LOCK)
 
 

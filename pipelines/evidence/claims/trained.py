@@ -27,7 +27,8 @@ from pipelines.evidence.claims.verdicts import (
     judge_no_worse,
     judge_value,
 )
-from pipelines.evidence.study import Study, no_fair_pair
+from pipelines.evidence.study import Study
+from pipelines.evidence.trained_tables import no_fair_pair
 
 DIRECTIONS = {"higher": 1, "lower": -1}
 """Differences that a paper puts in words alone."""

@@ -67,20 +67,20 @@ def picture_folder(dataset: str) -> str:
 
 
 def choose_runs(
-    rows: Mapping[str, str], study: Sequence[str], runs: Path, limit: int = 3
+    rows: Mapping[str, str], names: Sequence[str], runs: Path, limit: int = 3
 ) -> dict[str, str]:
     """Column title to run: the first seed of each wanted row, or else of the study's first runs.
 
     Args:
         rows: column title to row of params.yaml.
-        study: names of the runs on the figure's data set, `ROW-sSEED`, in order.
+        names: of the runs on the figure's data set, `ROW-sSEED`, in order.
         runs: the folder of finished runs.
         limit: the most runs taken where no wanted row is finished.
 
     Returns:
         Finished runs alone, so that it may be empty.
     """
-    finished = [name for name in study if RunFolder(runs / name).finished]
+    finished = [name for name in names if RunFolder(runs / name).finished]
     first: dict[str, str] = {}
     for name in finished:
         first.setdefault(split_name(name)[0], name)

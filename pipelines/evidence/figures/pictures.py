@@ -13,7 +13,7 @@ from pipelines.data.prepared import load_prepared
 from pipelines.evidence.figures import ambiguous_anchors, found_boxes, overlap
 from pipelines.evidence.paper_tables import Drawing, PaperFigure
 from pipelines.evidence.papers import Papers
-from pipelines.runs.parameters import profile_settings, study
+from pipelines.runs.parameters import declared_runs, profile_settings
 from pipelines.system.errors import UserError, note
 
 
@@ -60,7 +60,7 @@ def _chosen_runs(shown: Pictured, dataset: str) -> dict[str, str]:
         where = f"params.yaml: profile {shown.profile}: shown"
         raise UserError(f"{where}: there is no row {unknown[0]!r}")
     wanted = {titles.get(row, row): row for row in rows}
-    declared = study(shown.parameters, shown.profile).items()
+    declared = declared_runs(shown.parameters, shown.profile).items()
     names = [name for name, spec in declared if spec.dataset == dataset]
     return found_boxes.choose_runs(wanted, names, shown.results / "runs")
 

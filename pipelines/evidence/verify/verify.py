@@ -26,7 +26,7 @@ from pipelines.evidence.verify.records import check_runs
 from pipelines.evidence.verify.rescore import check_sizes, start_scoring
 from pipelines.evidence.verify.seals import SUMS, check_sums, write_sums
 from pipelines.runs.folder import RunFolder
-from pipelines.runs.parameters import profile_settings, read_parameters, study
+from pipelines.runs.parameters import declared_runs, profile_settings, read_parameters
 from pipelines.system.errors import UserError
 from pipelines.system.paths import DATA, RESULTS
 
@@ -62,7 +62,7 @@ def verify(
     """
     count, findings = check_sums(committed)
     yield Level("files", f"{count} against {SUMS}", findings)
-    declared = study(read_parameters(), profile)
+    declared = declared_runs(read_parameters(), profile)
     runs = committed / "runs"
     by_run = check_runs(runs, declared)
     sound = [name for name in declared if by_run.get(name) == []]

@@ -23,7 +23,7 @@ from pipelines.cluster.launch import (
 )
 from pipelines.cluster.local import DVC
 from pipelines.cluster.schedule import Resources
-from pipelines.runs.parameters import read_parameters, stage_names, study
+from pipelines.runs.parameters import declared_runs, read_parameters, stage_names
 from pipelines.runs.spec import RunSpec
 from tests.pipelines.cluster.toy import make_pipeline
 
@@ -36,13 +36,13 @@ def test_every_run_of_the_project_has_a_stage():
     for profile in ("quick", "reference", "full", "paper-tomatod", "paper-voc", "paper-coco"):
         prefix = "" if profile == "quick" else f"results/{profile}/dvc.yaml:"
         stages = stage_names(parameters, profile)
-        assert list(stages) == list(study(parameters, profile))
+        assert list(stages) == list(declared_runs(parameters, profile))
         assert {prefix + stage for stage in stages.values()} <= set(listed)
 
 
 def test_a_run_comes_after_the_one_whose_weights_it_takes():
     parameters = read_parameters()
-    found = parents(study(parameters, "quick"))
+    found = parents(declared_runs(parameters, "quick"))
     expected = {f"pretrained-s{seed}": "pretraining-s0" for seed in range(3)}
     for row, seed in product(("released-score-floor", "released-whole-pixels"), range(3)):
         expected[f"{row}-s{seed}"] = f"sampler-dns-s{seed}"
@@ -105,7 +105,7 @@ def test_the_preview_names_every_missing_run_with_its_resources(monkeypatch):
     monkeypatch.setattr("pipelines.cluster.launch._is_planned", lambda name, spec: False)
     where = Where(Place.SLURM, resources=Resources(gpus=1, memory=16, minutes=60, partition="long"))
     lines = preview("quick", where).splitlines()
-    runs = study(read_parameters(), "quick")
+    runs = declared_runs(read_parameters(), "quick")
     assert lines[0] == f"{len(runs)} runs to train of {len(runs)}, on slurm"
     told = "1 CPUs, 1 GPUs, 16 GiB, 60 minutes at a stretch, partition long"
     assert f"sampler-dns-s0: {told}" in lines

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.cluster.seeds import SCRATCH, seeded
 from pipelines.evidence.expected import compare, expected_ranges, propose
-from pipelines.runs.parameters import read_parameters, split_name, study
+from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.system.errors import UserError
 from pipelines.system.paths import REPOSITORY
 
@@ -41,13 +41,13 @@ def test_a_proposal_by_hand():
 
 def test_every_row_of_quick_has_a_range():
     parameters = read_parameters()
-    rows = {split_name(name)[0] for name in study(parameters, "quick")}
+    rows = {split_name(name)[0] for name in declared_runs(parameters, "quick")}
     assert expected_ranges(parameters, "quick").keys() == rows
 
 
 def test_seeds_of_a_row_differ_in_nothing_else_and_start_from_runs_beside_the_study():
     parameters = read_parameters()
-    runs, declared = seeded(parameters, "quick", 3), study(parameters, "quick")
+    runs, declared = seeded(parameters, "quick", 3), declared_runs(parameters, "quick")
     assert {split_name(name)[0] for name in runs} == {split_name(name)[0] for name in declared}
     assert runs["sampler-basic-s0"] == declared["sampler-basic-s0"]
     assert [runs[f"sampler-basic-s{n}"].seed for n in range(3)] == [0, 1, 2]

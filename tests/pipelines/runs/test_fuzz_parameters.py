@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 
-from pipelines.runs.parameters import read_parameters, study, workbench_spec
+from pipelines.runs.parameters import declared_runs, read_parameters, workbench_spec
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.paths import PARAMETERS
@@ -44,7 +44,7 @@ def check(path: Path) -> None:
     with contextlib.suppress(UserError):
         parameters = read_parameters(path)
         for profile in PROFILES:
-            for name, spec in study(parameters, profile).items():
+            for name, spec in declared_runs(parameters, profile).items():
                 assert isinstance(spec, RunSpec)
                 assert "/" not in name, "a run's name is a folder's"
                 assert not name.startswith(".")

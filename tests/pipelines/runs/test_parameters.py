@@ -6,10 +6,10 @@ from dvc.utils.serialize import load_yaml, modify_yaml
 
 from method.choices import HeadInit, Sampler
 from pipelines.runs.parameters import (
+    declared_runs,
     profile_settings,
     read_parameters,
     resolve,
-    study,
     workbench_spec,
 )
 from pipelines.runs.spec import RunSpec
@@ -20,12 +20,12 @@ from pipelines.system.paths import PARAMETERS
 def test_the_project_s_own_parameters_are_right():
     parameters = read_parameters()
     for profile in parameters["profiles"]:
-        assert study(parameters, profile) or profile == "own"
+        assert declared_runs(parameters, profile) or profile == "own"
     assert workbench_spec(parameters).profile == "quick"
 
 
 def test_a_run_is_the_profile_s_settings_with_the_row_s_change():
-    spec = study(read_parameters(), "quick")["sampler-dns-s0"]
+    spec = declared_runs(read_parameters(), "quick")["sampler-dns-s0"]
     assert (spec.sampler, spec.class_weights) == (Sampler.DNS, (1.0, 4.0, 3.7))
     assert (
         spec.input_size
@@ -77,7 +77,7 @@ def test_a_detector_s_settings_lie_between_the_profile_s_and_the_row_s():
             }
         },
     }
-    runs = study(parameters, "small")
+    runs = declared_runs(parameters, "small")
     plain, own, rival = (runs[f"{row}-s0"] for row in ("plain", "own", "rival"))
     assert (plain.head_init, plain.max_detections, plain.warmup) == (HeadInit.RELEASED, 7, 1)
     assert (own.warmup, own.iterations) == (5, 3)
@@ -85,7 +85,7 @@ def test_a_detector_s_settings_lie_between_the_profile_s_and_the_row_s():
 
 
 def test_the_seed_stands_where_the_first_weights_name_it():
-    runs = study(read_parameters(), "quick")
+    runs = declared_runs(read_parameters(), "quick")
     for seed in (0, 1, 2):
         spec = runs[f"released-score-floor-s{seed}"]
         assert spec.init == f"results/quick/trained/sampler-dns-s{seed}/model.safetensors"
@@ -94,7 +94,7 @@ def test_the_seed_stands_where_the_first_weights_name_it():
 
 def test_seeds_take_the_folds_in_turn():
     parameters = read_parameters()
-    folds = {name: spec.fold for name, spec in study(parameters, "full").items()}
+    folds = {name: spec.fold for name, spec in declared_runs(parameters, "full").items()}
     assert folds["sampler-dns-s0"] == folds["original-attachment-s0"] == "0"
     assert folds["sampler-dns-s2"] == "2"
     for seed, fold in ((3, "3"), (7, "2")):
@@ -113,7 +113,7 @@ def test_one_run_under_two_names_is_refused():
     parameters["rows"]["again"] = {"anchors": "20/41/81/164"}
     parameters["profiles"]["quick"]["runs"]["train"].append("again-s0")
     with pytest.raises(UserError, match="anchors-20-41-81-164-s0 and again-s0 are the same run"):
-        study(parameters, "quick")
+        declared_runs(parameters, "quick")
 
 
 def test_a_specification_survives_its_json_form():

@@ -28,10 +28,10 @@ def places(tmp_path):
 
 def make(places):
     """A study here: another ledger, another run, a table, another lock file."""
-    (places.study / "ledger.csv").write_text("here")
-    (places.study / "runs" / "b-s0").mkdir()
-    (places.study / "runs" / "b-s0" / "run.json").write_text("here")
-    (places.study / "table.md").write_text("here")
+    (places.results / "ledger.csv").write_text("here")
+    (places.results / "runs" / "b-s0").mkdir()
+    (places.results / "runs" / "b-s0" / "run.json").write_text("here")
+    (places.results / "table.md").write_text("here")
     (places.repository / "dvc.lock").write_text("here")
 
 
@@ -61,7 +61,7 @@ def test_the_working_tree_is_clean_again_and_what_was_made_lies_beside(places):
         "table.md": "here",
         "dvc.lock": "here",
     }
-    assert (places.study / "trained" / "a-s0" / "model.safetensors").read_text() == "weights"
+    assert (places.results / "trained" / "a-s0" / "model.safetensors").read_text() == "weights"
     assert not places.committed.exists()
 
 
@@ -70,7 +70,7 @@ def test_the_next_time_goes_on_from_what_was_made(places):
     make(places)
     places.give_back()
     places.keep()
-    assert (places.study / "table.md").read_text() == "here"
+    assert (places.results / "table.md").read_text() == "here"
     assert (places.repository / "dvc.lock").read_text() == "here"
     places.give_back()
     assert state(places) == ""
@@ -88,15 +88,15 @@ def test_on_request_what_was_made_stays(places):
     places.keep()
     make(places)
     places.forget()
-    assert (places.study / "ledger.csv").read_text() == "here"
+    assert (places.results / "ledger.csv").read_text() == "here"
     assert not places.committed.exists()
     assert not places.here.exists()
 
 
 def test_without_committed_runs_everything_stays_where_it_is(places, capsys):
-    for path in sorted((places.study / "runs").rglob("*"), reverse=True):
+    for path in sorted((places.results / "runs").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    (places.study / "runs").rmdir()
+    (places.results / "runs").rmdir()
     before = texts(places.repository / "results")
     places.keep()
     places.give_back()

@@ -12,14 +12,14 @@ from pipelines.evaluation.timing import DIGITS, ROUNDS_FILE, Work, summarise, wr
 from pipelines.evidence.figures.draw import sizes_file
 from pipelines.evidence.papers import read_papers
 from pipelines.runs.folder import RECORD_FILES, write_gzip
-from pipelines.runs.parameters import read_parameters, study
+from pipelines.runs.parameters import declared_runs, read_parameters
 from pipelines.runs.spec import Precision
 from pipelines.system.hashing import file_sha256
 from tests.pipelines.random_cases import random_case
 
 PAPERS = read_papers()
 SIZES = str(sizes_file(PAPERS))
-DECLARED = study(read_parameters(), "quick")
+DECLARED = declared_runs(read_parameters(), "quick")
 RUNS = ("sampler-basic-s0", "sampler-dns-s0", "sampler-dns-s1")
 RUN, OTHER_SEED = "sampler-dns-s0", "sampler-dns-s1"
 MATCHES = f"runs/{RUN}/matches.csv.gz"

@@ -8,7 +8,7 @@ from pipelines.data.dataset_spec import Fold
 from pipelines.evaluation.voc import Definition, voc_ap
 from pipelines.evidence.paper_tables import read_table
 from pipelines.evidence.papers import Paper
-from pipelines.evidence.study import (
+from pipelines.evidence.trained_tables import (
     COULD_TELL,
     POOLED,
     class_columns,
