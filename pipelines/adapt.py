@@ -16,8 +16,9 @@ from pipelines.system.errors import run_cli
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
-    parser.add_argument("--input-size", type=int, metavar="S",
-                        help="side of the square network input, pixels (512)")  # fmt: skip
+    parser.add_argument(
+        "--input-size", type=int, metavar="S", help="side of the square network input, pixels (512)"
+    )
     add_tiling_options(parser, "look at objects as training in tiles sees them")
     arguments = parser.parse_args()
     tiling = asked_tiling(arguments.tiles, arguments.overlap)

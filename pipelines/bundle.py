@@ -35,10 +35,11 @@ def main() -> None:
         "--machine", default="x86_64", help="of --wheels, as `uname -m` says (%(default)s)"
     )
     parser.add_argument(
-        "--pixels", action="store_true",
+        "--pixels",
+        action="store_true",
         help="pack prepared pixels, not the photographs that they are made of: larger, but the "
         "same for every version of Pillow",
-    )  # fmt: skip
+    )
     parser.add_argument("--take", nargs="+", type=Path, default=[], metavar="HOME.tar",
                         help="take in what came home")  # fmt: skip
     arguments = parser.parse_args()

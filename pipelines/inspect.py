@@ -16,13 +16,16 @@ from pipelines.system.errors import run_cli
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
-    parser.add_argument("--input-size", type=int, metavar="S",
-                        help="side of the square network input, pixels (512)")  # fmt: skip
+    parser.add_argument(
+        "--input-size", type=int, metavar="S", help="side of the square network input, pixels (512)"
+    )
     add_tiling_options(parser, "judge sizes as training in tiles sees them")
-    parser.add_argument("--no-pixels", action="store_true",
-                        help="do not hold images against each other")  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="FOLDER",
-                        help="where index.html is put (results/inspect/NAME)")  # fmt: skip
+    parser.add_argument(
+        "--no-pixels", action="store_true", help="do not hold images against each other"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where index.html is put (results/inspect/NAME)"
+    )
     arguments = parser.parse_args()
     tiling = asked_tiling(arguments.tiles, arguments.overlap)
     input_size = asked_input_size(arguments.input_size, tiling)

@@ -22,17 +22,21 @@ def main() -> None:
         "--drop-broken", action="store_true", help="leave out broken boxes, and say how many"
     )
     parser.add_argument(
-        "--skip-broken-images", action="store_true",
+        "--skip-broken-images",
+        action="store_true",
         help="leave out photographs that cannot be read, with their boxes, and say how many",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--scale-16bit", action="store_true",
+        "--scale-16bit",
+        action="store_true",
         help="take the upper byte of grey photographs of 16 bits, and say of how many",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--fold", choices=[str(fold) for fold in Fold], default=str(Fold.PUBLISHED),
+        "--fold",
+        choices=[str(fold) for fold in Fold],
+        default=str(Fold.PUBLISHED),
         help="which of five parts over whole bursts is tested (%(default)s: its own split)",
-    )  # fmt: skip
+    )
     add_tiling_options(parser, "cut photographs into tiles rather than squeeze them")
     arguments = parser.parse_args()
     tiling = asked_tiling(arguments.tiles, arguments.overlap)

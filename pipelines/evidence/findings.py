@@ -44,14 +44,16 @@ def convergence(table: Table, study: Study) -> pd.DataFrame:
         ]
         final = [float(curve["validation_AP"].iloc[-1]) for curve in curves if len(curve)]
         epochs = list(epochs_to_converge(study, row).values())
-        rows.append({
-            "sampler": label,
-            "epochs, paper": table.rows[label].epochs,
-            "epochs": average_seeds(epochs) if epochs else "no run",
-            "iterations": average_seeds(reached) if reached else "no run",
-            "final validation AP": average_seeds(final) if final else "no run",
-            "n": len(reached),
-        })  # fmt: skip
+        rows.append(
+            {
+                "sampler": label,
+                "epochs, paper": table.rows[label].epochs,
+                "epochs": average_seeds(epochs) if epochs else "no run",
+                "iterations": average_seeds(reached) if reached else "no run",
+                "final validation AP": average_seeds(final) if final else "no run",
+                "n": len(reached),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -212,11 +212,13 @@ def read_table(name: str, entry: Any, where: str) -> Table:
     heads = {key: make(Heads, values.pop(key), f"{where}: {key}")
              for key in ("original", "custom") if key in values}  # fmt: skip
     table = make(
-        Table, values, where,
+        Table,
+        values,
+        where,
         name=name,
         rows={label: _read_row(label, own, f"{where}: {label}") for label, own in rows.items()},
         **{"original": None, "custom": None, **heads},
-    )  # fmt: skip
+    )
     _require(table, NEEDS[table.builder], where)
     _check_parts(table, where)
     return table

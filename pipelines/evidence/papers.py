@@ -189,19 +189,23 @@ def read_paper(path: Path) -> Paper:
     """
     where = f"{path.parent.name}/{path.name}"
     entry = dict(mapping(read_yaml(path), where))
-    tables, figures = (mapping(entry.pop(part, {}), f"{where}: {part}")
-                       for part in ("tables", "figures"))  # fmt: skip
-    conditions, claims = (_list(entry.pop(part, []), f"{where}: {part}")
-                          for part in ("conditions", "claims"))  # fmt: skip
+    tables, figures = (
+        mapping(entry.pop(part, {}), f"{where}: {part}") for part in ("tables", "figures")
+    )
+    conditions, claims = (
+        _list(entry.pop(part, []), f"{where}: {part}") for part in ("conditions", "claims")
+    )
     detector = next(iter(_list(entry.get("detectors", []), where)), RunSpec.detector)
     paper = make(
-        Paper, entry, where,
+        Paper,
+        entry,
+        where,
         file=where,
         conditions=read_conditions(conditions, detector, f"{where}: conditions"),
         tables={name: read_table(name, own, f"{where}: {name}") for name, own in tables.items()},
         figures={name: read_figure(name, own, f"{where}: {name}") for name, own in figures.items()},
         claims=tuple(_read_statement(own, where) for own in claims),
-    )  # fmt: skip
+    )
     _check_references(paper)
     return paper
 

@@ -205,8 +205,9 @@ def not_timed(table: Table, folder: Path) -> list[str]:
     """What the detectors need that the paper times and the study's `speed.csv` does not have."""
     timed = set(pd.read_csv(folder / "speed.csv")["detector"])
     left_out = [ENTRIES[name] for name in table.frames if name in ENTRIES.keys() - timed]
-    return [f"{entry.name} is not timed: it needs {entry.needs}." for entry in left_out
-            if entry.needs]  # fmt: skip
+    return [
+        f"{entry.name} is not timed: it needs {entry.needs}." for entry in left_out if entry.needs
+    ]
 
 
 DIFFERENCES = (

@@ -86,8 +86,9 @@ def pooled_ap(study: Study, row: str) -> float:
     trainings are not calibrated to each other.
     """
     found = [study.matches(run) for run in study.runs(row)["run"]]
-    apart = [one.assign(image=[f"{i}/{image}" for image in one["image"]])
-             for i, one in enumerate(found)]  # fmt: skip
+    apart = [
+        one.assign(image=[f"{i}/{image}" for image in one["image"]]) for i, one in enumerate(found)
+    ]
     return score_records(pd.concat(apart, ignore_index=True)).figures["AP"]
 
 

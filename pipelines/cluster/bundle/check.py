@@ -224,9 +224,11 @@ def _agreement_lines(found: Sequence[Agreement], device: torch.device) -> list[s
         figures = "".join(
             f"{'-' if value is None else format(value, form):>{width}s}"
             for value, form, width in (
-                (one.losses, ".1e", 10), (one.gradients, ".1e", 11), (one.detections, ".0%", 12),
+                (one.losses, ".1e", 10),
+                (one.gradients, ".1e", 11),
+                (one.detections, ".0%", 12),
             )
-        )  # fmt: skip
+        )
         lines.append(f"{one.detector:28s}{figures}  {one.verdict}")
     if device.type == "cpu":
         lines.append("(on a CPU each is compared with itself)")

@@ -115,8 +115,9 @@ def commit_code_hash(commit: str) -> str | None:
     """`code_hash` of a commit's code; None where the commit is not known."""
     archive = subprocess.run(
         ["git", "-C", str(REPOSITORY), "archive", "--format=tar", commit, *CODE],
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     if archive.returncode != 0:
         return None
     files: dict[str, bytes] = {}

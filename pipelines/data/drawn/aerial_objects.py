@@ -239,8 +239,10 @@ def house(rng: Generator) -> Thing:
     wide = rng.uniform(0.5, 0.9)
     roof = shaded(rng, pick(rng, _ROOFS), 0.12)
     if rng.random() < 0.6:
-        halves = [_bar(-0.5, 0.5, side * wide / 4, wide / 2, scaled(roof, 1 + 0.13 * side))
-                  for side in (-1, 1)]  # fmt: skip
+        halves = [
+            _bar(-0.5, 0.5, side * wide / 4, wide / 2, scaled(roof, 1 + 0.13 * side))
+            for side in (-1, 1)
+        ]
         return Thing(tuple(halves), 0.22)
     parts = [_bar(-0.5, 0.5, 0, wide, scaled(roof, 1.2)), _bar(-0.47, 0.47, 0, wide - 0.06, roof)]
     for x, y in rng.uniform(-0.36, 0.36, (int(rng.integers(1, 6)), 2)):

@@ -205,8 +205,9 @@ class Survey:
             if not self.site.put(objects.ship(self.rng), pose, Zone.WATER, Label.SHIP):
                 continue
             left -= 1
-            wake = pose.of(np.array([(0.3, 0.0), (-0.5, 0.13), (-1.5, 0.22), (-1.5, -0.22),
-                                     (-0.5, -0.13)]))  # fmt: skip
+            wake = pose.of(
+                np.array([(0.3, 0.0), (-0.5, 0.13), (-1.5, 0.22), (-1.5, -0.22), (-0.5, -0.13)])
+            )
             if self.chance(0.4) and self.site.lies_on(wake[2:4], Zone.WATER):
                 self.site.lay(wake, scaled(self.water, 1.3))
                 self.site.lay(pose.of(_rectangle(-1.1, -0.05, 0.7, 0.1)), scaled(self.water, 1.7))

@@ -148,8 +148,10 @@ def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer
         return Answer(
             Verdict.INCONCLUSIVE,
             f"{len(records[0].classes)} classes; a rank correlation needs {FEWEST_CLASSES} or more",
-            claim["published"], n=str(len(records)), data=evidence.data,
-        )  # fmt: skip
+            claim["published"],
+            n=str(len(records)),
+            data=evidence.data,
+        )
     ours = t_interval([correlate(record) for record in records])
     why = "Spearman's ρ" + (f"; {ONE_SEED}" if len(records) == 1 else "")
     return Answer(
@@ -175,12 +177,14 @@ def _grids(record: Record) -> list[Any]:
 def _weight_by_area(record: Record) -> float:
     areas = np.array(_learned(record)["anchors"]).prod(axis=2)
     return float(
-        np.mean([
-            spearmanr(area, weight).statistic
-            for grid in _grids(record)
-            for area, weight in zip(areas, grid, strict=True)
-        ])
-    )  # fmt: skip
+        np.mean(
+            [
+                spearmanr(area, weight).statistic
+                for grid in _grids(record)
+                for area, weight in zip(areas, grid, strict=True)
+            ]
+        )
+    )
 
 
 def _weight_by_count(record: Record) -> float:

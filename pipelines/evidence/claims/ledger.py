@@ -155,9 +155,11 @@ def write_text(
 def _count(table: pd.DataFrame, papers: Papers) -> str:
     """Verdicts by paper and group."""
     counts = (
-        table.groupby(["paper", "group", "verdict"]).size().unstack(fill_value=0)
+        table.groupby(["paper", "group", "verdict"])
+        .size()
+        .unstack(fill_value=0)
         .reindex(columns=[v.value for v in Verdict], fill_value=0)
-    )  # fmt: skip
+    )
     order = [(p.name, g.value) for p in papers for g in Group if (p.name, g.value) in counts.index]
     shown = counts.loc[order].reset_index()
     shown["paper"] = shown["paper"].map({p.name: p.short for p in papers})

@@ -42,8 +42,9 @@ class MainFinding:
     @property
     def here(self) -> str:
         """`AP50 +33.6 [+29.1, +38.0]; AP: no run of …`."""
-        return "; ".join(f"{p.label} {p.ours}" if p.ours else f"{p.label}: {p.why}"
-                         for p in self.parts)  # fmt: skip
+        return "; ".join(
+            f"{p.label} {p.ours}" if p.ours else f"{p.label}: {p.why}" for p in self.parts
+        )
 
     @property
     def verdict(self) -> str:

@@ -67,8 +67,10 @@ def _scores(paper: Paper, name: str) -> list[float]:
     table = paper.tables[name]
     reference = next(row for row in table.rows.values() if row.row == table.reference)
     return [
-        z_score(*(Figure.of(one.printed[metric], deviation, table.repeats)
-                  for one in (row, reference)))
-        for row in table.rows.values() if row is not reference
+        z_score(
+            *(Figure.of(one.printed[metric], deviation, table.repeats) for one in (row, reference))
+        )
+        for row in table.rows.values()
+        if row is not reference
         for metric, deviation in paper.deviations.items()
-    ]  # fmt: skip
+    ]

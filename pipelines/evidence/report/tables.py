@@ -198,9 +198,11 @@ def _shape(cells: pd.Series[str]) -> str:
 
 
 def _runs_behind(
-    cells: Mapping[str, str], rows: Mapping[str, str], entries: Mapping[str, RunEntry],
+    cells: Mapping[str, str],
+    rows: Mapping[str, str],
+    entries: Mapping[str, RunEntry],
     about: Sequence[str],
-) -> list[RunEntry]:  # fmt: skip
+) -> list[RunEntry]:
     if "weights" in cells:
         return [entries[cells["weights"]]] if cells["weights"] in entries else []
     if about:

@@ -18,9 +18,11 @@ from pipelines.system.errors import UserError
 
 FACTS = (
     *(f"files_sha256/{name}" for name in RECORD_FILES[1:]),
-    "data/splits/train/boxes", "data/splits/train/annotations_sha256",
-    "data/splits/test/annotations_sha256", "machine/packages/torch",
-)  # fmt: skip
+    "data/splits/train/boxes",
+    "data/splits/train/annotations_sha256",
+    "data/splits/test/annotations_sha256",
+    "machine/packages/torch",
+)
 """What every record holds beside its typed fields."""
 
 
