@@ -92,6 +92,8 @@ class RunFolder:
         """
         try:
             content = (self.path / name).read_bytes()
+            if not content:
+                raise EOFError("it is empty")
             return (gzip.decompress(content) if name.endswith(".gz") else content).decode()
         except (OSError, EOFError, zlib.error, ValueError) as error:
             raise UserError(f"{self.name}/{name}: cannot be read: {error}") from None
