@@ -13,7 +13,7 @@ from pipelines.cluster.launch import parents
 from pipelines.evaluation.run import run
 from pipelines.evidence.expected import METRIC, propose
 from pipelines.evidence.ledger import ledger_row
-from pipelines.runs.folder import WEIGHTS, is_run_of
+from pipelines.runs.folder import WEIGHTS, RunFolder
 from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.runs.spec import RunSpec
 from pipelines.system.bars import progress_bar
@@ -72,7 +72,7 @@ def train_seeds(specs: Mapping[str, RunSpec], jobs: int) -> dict[str, list[float
 
 def _trained_figure(name: str, spec: RunSpec) -> float:
     folder = SCRATCH / name
-    if not is_run_of(folder, spec):
+    if not RunFolder(folder).is_of(spec):
         log = SCRATCH / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w") as file, redirect_stdout(file), redirect_stderr(file):

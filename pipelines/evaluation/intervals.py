@@ -15,6 +15,8 @@ from scipy import stats
 
 from pipelines.evaluation.bootstrap import RANDOM_STATE, RunSamples, Samples
 
+NORMAL_95 = 1.96
+"""Standard deviations within which 95 % of a normal law lie."""
 FEW_SEEDS = 5
 """Below so many a row's own spread is too uncertain: that of all rows together serves."""
 
@@ -129,8 +131,8 @@ def _interval(
 ) -> Interval:
     """Interval by Student's t, its degrees of freedom by Welch and Satterthwaite.
 
-    The images' part of the variance is the bootstrap's; single images have as good as endless
-    degrees of freedom, bursts one less than there are in each test set. The seeds' part is that of
+    The images' part of the variance is the bootstrap's. Its degrees of freedom are unlimited for
+    single images; for bursts, one less than there are in each test set. The seeds' part is that of
     `spread` where seeds are few or have test sets of their own, else the runs' own. One seed
     without `spread` has the bootstrap's percentiles.
 

@@ -41,7 +41,7 @@ from pipelines.evaluation.timing import (
     summarise,
     write_rounds,
 )
-from pipelines.runs.folder import is_run_of
+from pipelines.runs.folder import RunFolder
 from pipelines.runs.parameters import declared_runs, profile_settings, read_parameters
 from pipelines.runs.registry import ENTRIES, Family
 from pipelines.runs.spec import Precision, RunSpec
@@ -95,7 +95,7 @@ def choose_contenders(
     alike: dict[RunSpec, dict[str, Contender]] = {}
     rivals: dict[str, Contender] = {}
     for name, spec in specs.items():
-        if (spec.dataset, spec.input_size) != data or not is_run_of(trained / name, spec):
+        if (spec.dataset, spec.input_size) != data or not RunFolder(trained / name).is_of(spec):
             continue
         contender = Contender(spec, trained / name)
         if spec.entry.family is not Family.SSD:
@@ -158,7 +158,7 @@ def measure(
     works = {
         work: partial(_infer, detectors[work.detector], work, device)
         for work in itertools.starmap(Work, itertools.product(detectors, Precision, (True, False)))
-        if _can(work, contenders[work.detector].spec, device)
+        if _is_timed(work, contenders[work.detector].spec, device)
     }
     batches = [to_batch(pixels[i : i + 1], device) for i in range(len(pixels))]
     with torch.inference_mode():
@@ -172,7 +172,7 @@ def measure(
     return timings, table.join(pd.DataFrame.from_dict(costs, orient="index"), on="detector")
 
 
-def _can(work: Work, spec: RunSpec, device: torch.device) -> bool:
+def _is_timed(work: Work, spec: RunSpec, device: torch.device) -> bool:
     """Whether the detector of `spec` can do that there, and is timed at it."""
     if device.type == "cpu" and work.precision not in _precisions_of_cpu():
         return False

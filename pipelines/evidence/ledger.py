@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.evaluation.coco import score_records
 from pipelines.evaluation.voc import Definition, voc_map
-from pipelines.runs.folder import RECORD, RunFolder, is_run_of
+from pipelines.runs.folder import RECORD, RunFolder
 from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
@@ -73,7 +73,7 @@ def take_in(specs: Mapping[str, RunSpec], trained: Path, runs: Path) -> list[str
     fresh.mkdir(parents=True)
     for name, spec in specs.items():
         for source in (trained / name, runs / name):
-            if is_run_of(source, spec):
+            if RunFolder(source).is_of(spec):
                 RunFolder(source).copy_records(fresh / name)
                 break
     shutil.rmtree(runs, ignore_errors=True)

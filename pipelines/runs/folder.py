@@ -180,8 +180,3 @@ def history_text(history: Sequence[Mapping[str, float]]) -> str:
 def write_gzip(path: Path, text: str) -> None:
     """Compress without a date or a name, so that equal text gives equal bytes."""
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
-def is_run_of(folder: Path, spec: RunSpec) -> bool:
-    """Whether the folder holds a finished run of exactly this specification."""
-    return RunFolder(folder).is_of(spec)

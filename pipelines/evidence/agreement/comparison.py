@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.evaluation.intervals import Spread, pooled_spread
+from pipelines.evaluation.intervals import NORMAL_95, Spread, pooled_spread
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.record import Machine
 
 METRIC = "AP50"
-NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.evaluation.bootstrap import RunSamples, resample_run
 from pipelines.evaluation.coco import FIGURES, score_records
-from pipelines.evaluation.intervals import Interval
+from pipelines.evaluation.intervals import NORMAL_95, Interval
 from pipelines.runs.folder import DETECTIONS, HISTORY, MATCHES, RECORD, RECORD_FILES, RunFolder
 from pipelines.runs.parameters import split_name
 from pipelines.runs.record import Record
@@ -20,7 +20,6 @@ from pipelines.system.errors import UserError
 STATISTICAL_METRICS = ("AP", "AP50")
 LEAST_MARGIN = 0.1
 """The last digit that tables print, in points."""
-NORMAL_95 = 1.96
 
 
 def check_run(run: RunFolder) -> None:
