@@ -37,6 +37,8 @@ class LapNetConfig:
     input_size: int
     """Pixels, a multiple of the stride."""
     backbone: Backbone = Backbone.MOBILENET_V2
+    width: float = 1.0
+    """Multiplier of MobileNet v2's and the decoder's channels."""
     anchors_a_class: int = 10
     overlap: Overlap = Overlap.PONO
     ambiguity: bool = True
@@ -80,7 +82,9 @@ class LapNet(TrainableDetector[Assigned]):
         grids = config.classes * config.anchors_a_class
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = LapNetwork(config.backbone, grids, pretrained=pretrained)
+            self.network = LapNetwork(
+                config.backbone, grids, width=config.width, pretrained=pretrained
+            )
         self.weights = Weights(grids, config.balance)
         self.register_buffer("mean", torch.full((3, 1, 1), 127.5))
         self.register_buffer("std", torch.full((3, 1, 1), 127.5))

@@ -30,20 +30,27 @@ class LapNetwork(nn.Module):
     Args:
         backbone: which.
         grids: G, classes times anchors a class.
+        width: multiplier of all channels, of MobileNet v2 alone.
         pretrained: begin from ImageNet weights, which timm or torchvision downloads.
     """
 
-    def __init__(self, backbone: Backbone, grids: int, *, pretrained: bool = False) -> None:
+    def __init__(
+        self, backbone: Backbone, grids: int, *, width: float = 1.0, pretrained: bool = False
+    ) -> None:
         super().__init__()
-        self.encoder, encoded = _ENCODERS[backbone](pretrained)
-        channels = 48 if backbone is Backbone.MOBILENET_V2 else 256
+        if backbone is Backbone.MOBILENET_V2:
+            channels = int(48 * width)
+            self.encoder, encoded = _mobilenet_v2(width, pretrained)
+        else:
+            channels = 256
+            self.encoder, encoded = _from_timm(backbone, pretrained)
         if backbone is Backbone.DARKNET53:
             self.decoder: nn.Module = YoloDecoder(encoded)
             decoded: Sequence[int] = self.decoder.channels
         else:
             self.decoder = PyramidDecoder(encoded, channels)
             decoded = [channels] * len(encoded)
-        self.levels = nn.ModuleList(_convolutions(width, channels) for width in decoded)
+        self.levels = nn.ModuleList(_convolutions(inside, channels) for inside in decoded)
         joined = channels * len(decoded)
         self.scores = nn.Sequential(
             *_convolutions(joined, channels), nn.Conv2d(channels, grids, 3, padding=1)
@@ -80,9 +87,9 @@ class MobileNetEncoder(nn.Module):
 
     TAPS = (6, 13, 17)
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        self.blocks = encoder_blocks(self.TAPS[-1])
+        self.blocks = encoder_blocks(self.TAPS[-1], width)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         found, features = [], images
@@ -140,29 +147,23 @@ class YoloDecoder(nn.Module):
         return decoded
 
 
-def _mobilenet_v2(pretrained: bool) -> tuple[nn.Module, list[int]]:
-    encoder = MobileNetEncoder()
+def _mobilenet_v2(width: float, pretrained: bool) -> tuple[nn.Module, list[int]]:
+    encoder = MobileNetEncoder(width)
     if pretrained:
         load_torchvision(encoder.blocks)
     return encoder, [out_channels(encoder.blocks[tap]) for tap in encoder.TAPS]
 
 
-def _from_timm(name: str, pretrained: bool) -> tuple[nn.Module, list[int]]:
+def _from_timm(backbone: Backbone, pretrained: bool) -> tuple[nn.Module, list[int]]:
     """The features of strides 8, 16 and 32."""
     import timm  # a second to import, and absent where only torch and torchvision are installed
 
+    name = backbone.replace("-", "_")
     make: Callable[..., Any] = partial(timm.create_model, name, features_only=True)
     strides = make().feature_info.reduction()
     levels = [level for level, stride in enumerate(strides) if stride in (8, 16, 32)]
     encoder = make(out_indices=levels, pretrained=pretrained)
     return encoder, encoder.feature_info.channels()
-
-
-_ENCODERS: dict[Backbone, Callable[[bool], tuple[nn.Module, list[int]]]] = {
-    Backbone.MOBILENET_V2: _mobilenet_v2,
-    Backbone.DARKNET53: partial(_from_timm, "darknet53"),
-    Backbone.INCEPTION_RESNET_V2: partial(_from_timm, "inception_resnet_v2"),
-}
 
 
 def _convolutions(inside: int, outside: int) -> nn.Sequential:

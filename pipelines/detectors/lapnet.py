@@ -22,10 +22,13 @@ from pipelines.runs.spec import RunSpec, Switch
 
 def build(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
     """The LapNet of a run; arguments and errors as of `build_detector`."""
+    if spec.width != 1 and spec.backbone is not Backbone.MOBILENET_V2:
+        raise ValueError(f"width must be 1 for the backbone {spec.backbone}, not {spec.width:g}")
     config = LapNetConfig(
         classes,
         spec.input_size,
         backbone=spec.backbone,
+        width=spec.width,
         overlap=spec.overlap,
         ambiguity=spec.ambiguity is Switch.ON,
         balance=spec.balance,

@@ -49,7 +49,7 @@ class Trainer(StrEnum):
 
 
 ANY_DETECTOR = frozenset({"optimiser"})
-OWN_DETECTORS = ANY_DETECTOR | {"compile", "max_detections"}
+OWN_DETECTORS = ANY_DETECTOR | {"compile", "max_detections", "width"}
 NO_EXPORT = (
     "only this project's own detectors can be exported, the SSDs and LapNet; a rival has an "
     "exporter of its own library"
@@ -112,7 +112,7 @@ def _ssd(name: str, summary: str, attach: tuple[int, int]) -> Entry:
         family=Family.SSD,
         settings=OWN_DETECTORS
         | {
-            "attach", "anchors", "aspect_ratios", "class_weights", "head_init", "sampler", "width",
+            "attach", "anchors", "aspect_ratios", "class_weights", "head_init", "sampler",
             "released",
         },
         attach=attach,

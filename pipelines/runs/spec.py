@@ -87,7 +87,7 @@ class RunSpec:
     classification: ClassificationLoss = _explained(
         "LapNet's classification loss", ClassificationLoss.CROSS_ENTROPY, of=Family.LAPNET
     )
-    width: float = _explained("multiplier of the network's channels", 1.0, of=Family.SSD)
+    width: float = _explained("multiplier of MobileNet v2's channels", 1.0, of=OWN_DETECTORS)
     init: str = _explained(
         "the first weights: none; torchvision or zoo (the library's published ones); a .npz of "
         "folded ImageNet weights; a run's model.safetensors (of an SSD all but the heads, unless "
