@@ -14,6 +14,8 @@ from method.depthwise import replace_strided_depthwise
 
 LAST_BLOCK = 17
 """Table 1 of the scale-aware SSD numbers the blocks 1…16 and calls the 17th "output"."""
+_FIRST_CHANNELS = 32
+"""Of the initial convolution of width 1 (MobileNet v2, Table 2)."""
 
 
 def encoder_blocks(last: int, width: float = 1.0) -> nn.Sequential:
@@ -42,7 +44,12 @@ def load_torchvision(encoder: nn.Sequential) -> None:
     """ImageNet weights as torchvision publishes them, downloaded on first use.
 
     The first version of them, which is all that the authors' torchvision 0.9.1 has.
+
+    Raises:
+        ValueError: the encoder is not of width 1; torchvision has no other.
     """
+    if out_channels(encoder[0]) != _FIRST_CHANNELS:
+        raise ValueError("width must be 1 for torchvision's weights: it publishes no others")
     weights = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
     own = encoder.state_dict()
     encoder.load_state_dict({name: weights[f"features.{name}"] for name in own})

@@ -145,6 +145,11 @@ def test_torchvision_s_weights_compute_what_torchvision_s_network_computes(monke
         assert torch.equal(encoder(random_images(1)), network.features[:5](random_images(1)))
 
 
+def test_torchvision_s_weights_are_of_width_1_alone():
+    with pytest.raises(ValueError, match="width must be 1 for torchvision's weights"):
+        load_torchvision(encoder_blocks(4, width=0.5))
+
+
 # Published widths of MobileNet v2's blocks 0 to 17.
 WIDTHS = [32, 16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320]
 
