@@ -60,7 +60,7 @@ lint: setup ## check style and format (ruff), and types (mypy)
 release: setup ## pack models to take away in release/, with cards and checksums (PROFILE=quick: of which study)
 	$(bin)/python -m pipelines.release $(foreach run,best-recipe-s0 lapnet-s0,results/$(or $(PROFILE),quick)/trained/$(run))
 
-bench: setup ## time the detectors on this machine
+bench: setup ## what this machine does well in training: bf16 against fp32, threads, starts, the loop
 	$(with_path) python -m pipelines.benchmark
 
 lock: setup ## compile requirements/*.in to *.txt (UPGRADE=1 takes newer versions)

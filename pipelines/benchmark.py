@@ -1,6 +1,12 @@
-"""Time the training loop, and what LapNet adds to its network: `python -m pipelines.benchmark`.
+"""Say what this machine does well in training: `python -m pipelines.benchmark`.
 
-Times are medians of steps taken in turn, in one process. A step of the bare network is forward,
+Everything is timed in turn and given as its median. First, ratios, which tell processors apart:
+
+1. How many times as fast a step is in bf16 as in fp32, and on all threads as on one: as the
+   processor is, and kept from its newer instructions, to imitate one that lacks them.
+2. How long a command's `--help` takes, and a run until its first step is done.
+
+Then, the training loop, and what LapNet adds to its network. A step of the bare network is forward,
 backward from its outputs, and the optimiser's update. Three tables:
 
 1. SSD: images/s. The loop adds the taking of images, the targets, the sampling of negatives and
@@ -21,17 +27,26 @@ from pipelines.system.errors import run_cli
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="steps of each (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=8, help="of the SSD (%(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=("ratios", "loop"), help="print this part alone")
+    parser.add_argument(
+        "--rounds", type=int, default=30, help="steps of each in the loop's tables (%(default)s)"
+    )
+    parser.add_argument("--batch-size", type=int, default=8, help="of the SSD there (%(default)s)")
     parser.add_argument(
         "--compile", action="store_true", help="time the SSD compiled too (minutes on a CPU)"
     )
     arguments = parser.parse_args()
 
+    from pipelines.processor.ratios import print_ratios
     from pipelines.training.benchmark import print_benchmark
 
-    print_benchmark(arguments.rounds, arguments.batch_size, compiled=arguments.compile)
+    if arguments.only != "loop":
+        print_ratios()
+    if arguments.only != "ratios":
+        print_benchmark(arguments.rounds, arguments.batch_size, compiled=arguments.compile)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ ORDER = (
     {"runs"},
     {"detectors"},
     {"training"},
+    {"processor"},
     {"evaluation"},
     {"evidence"},
     {"deploy"},

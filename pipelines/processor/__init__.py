@@ -1,0 +1,1 @@
+"""What this processor does well, as ratios of times taken in turn."""
