@@ -10,8 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LONGEST = (
     "pipelines/detectors/test_contract.py",
+    "pipelines/detectors/test_tensorflow.py",
     "pipelines/cluster/test_survival.py",
-    "baselines/tf_od/test_detector.py",
     "pipelines/cluster/test_ray.py",
     "pipelines/cluster/test_slurm.py",
     "pipelines/training/health/test_rules.py",

@@ -14,6 +14,10 @@ from tests.pipelines.training.health.conftest import SOUND, trained_health
 pytestmark = pytest.mark.slow
 
 
+SHORT = replace(SOUND, iterations=40)
+"""For what shows at once."""
+
+
 def rules_broken(health):
     return {complaint.rule for complaint in complaints(health)}
 
@@ -74,14 +78,14 @@ def test_shuffled_labels_teach_no_class(data):
 
 
 def test_a_learning_rate_a_hundred_times_too_small(data):
-    health = trained_health(replace(SOUND, learning_rate=SOUND.learning_rate / 100), *data)
+    health = trained_health(replace(SHORT, learning_rate=SOUND.learning_rate / 100), *data)
     assert rules_broken(health) & {
         "the boxes are no better than the anchors", "it finds next to nothing",
     }  # fmt: skip
 
 
 def test_a_learning_rate_a_hundred_times_too_large(data):
-    health = trained_health(replace(SOUND, learning_rate=SOUND.learning_rate * 100), *data)
+    health = trained_health(replace(SHORT, learning_rate=SOUND.learning_rate * 100), *data)
     assert rules_broken(health) >= {
         "feature maps are dead", "the classes are no better than always the commonest",
     }  # fmt: skip
@@ -94,11 +98,11 @@ def test_a_few_images_are_known_by_heart(data):
 
 
 def test_two_detections_an_image_cut_off_the_third(data):
-    health = trained_health(replace(SOUND, max_detections=2), *data)
+    health = trained_health(replace(SHORT, max_detections=2), *data)
     assert "detections are cut off" in rules_broken(health)
     assert health.at_cap == 1
 
 
 def test_a_training_that_ends_early_has_not_flattened(data):
-    health = trained_health(replace(SOUND, iterations=40), *data)
+    health = trained_health(SHORT, *data)
     assert "it has not flattened" in rules_broken(health)
