@@ -11,18 +11,20 @@ HERE = Path(__file__).parent
 LONGEST = (
     "pipelines/detectors/test_contract.py",
     "pipelines/detectors/test_tensorflow.py",
+    "pipelines/own_data/test_workbench.py",
+    "pipelines/cluster/bundle/test_bundle.py",
     "pipelines/cluster/test_survival.py",
     "pipelines/cluster/test_ray.py",
     "pipelines/cluster/test_slurm.py",
-    "pipelines/training/health/test_rules.py",
     "pipelines/evaluation/test_run.py",
-    "pipelines/training/test_parallel.py",
-    "pipelines/evaluation/test_speed.py",
     "pipelines/cluster/test_clones.py",
+    "pipelines/evaluation/test_speed.py",
+    "pipelines/training/health/test_rules.py",
     "pipelines/training/test_gpu.py",
-    "pipelines/own_data/test_workbench.py",
+    "pipelines/training/test_parallel.py",
     "pipelines/cluster/test_exchange.py",
     "pipelines/training/test_step.py",
+    "baselines/tf_od/test_detector.py",
 )
 """By the time they take, about, the longest first."""
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from dvc.repo import Repo
 
 from pipelines.cluster.local import DVC
 from pipelines.system.paths import REPOSITORY
@@ -49,7 +50,7 @@ def make_small_study(folder: Path, rows: tuple[str, ...], **settings: object) ->
     kept["data"] = {"cmd": "python draw.py", "outs": ["data/scenes-64"]}
     kept["train"]["deps"][1] = "data/scenes-64"
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"vars": stages["vars"], "stages": kept}))
-    run_in(folder, [*DVC, "init", "-q", "--no-scm"])
+    Repo.init(str(folder), no_scm=True).close()
     run_in(folder, [*DVC, "repro", "plan", "data"])
     return folder
 

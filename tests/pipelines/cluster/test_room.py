@@ -1,16 +1,40 @@
 """As many runs at once as the machine has cores and memory for."""
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from pipelines.cluster import room
 from pipelines.cluster.room import SPARE_MIB, heaviest_run_mib, jobs_that_fit
+from pipelines.data.prepared import prepare
+from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
+from pipelines.runs.parameters import read_parameters, study
 from pipelines.runs.spec import RunSpec
-from pipelines.system.paths import RESULTS
+from pipelines.system.allocator import ALLOCATOR
+from pipelines.system.paths import REPOSITORY, RESULTS
 
 ONE_THREAD = [RunSpec(threads=1)]
 EIGHT_GB = 8e9 / 2**20
+ONE_STEP = """
+import json, os, sys
+from pathlib import Path
+import pipelines.evaluation.run
+from pipelines.runs.spec import RunSpec
+from pipelines.system.machine import peak_memory_mib
+from pipelines.training.live import Live
+from pipelines.training.run import Training, torch, train_and_detect
+
+class End(Live):
+    def show(self, history):
+        print(peak_memory_mib(torch.device("cpu")), flush=True)
+        os._exit(0)
+
+spec, folder = RunSpec.parse(json.loads(sys.argv[1]), "test"), Path(sys.argv[2])
+train_and_detect(spec, Training("test", folder, lambda *_: {}, live=End(folder)))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +61,21 @@ def test_quick_runs_two_at_a_time_on_two_cores_and_8_gb(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(room, "memory_mib", lambda: EIGHT_GB)
     assert jobs_that_fit(ONE_THREAD, heaviest_run_mib(RESULTS / "quick" / "ledger.csv")) == 2
+
+
+@pytest.mark.slow
+def test_a_step_of_quick_s_heaviest_run_takes_less_than_half_of_8_gb(tmp_path):
+    spec = study(read_parameters(), "quick")["faster-rcnn-r101-s0"]
+    counts = ScenesSpec(train=max(8, spec.batch_size), val=1, test=1)
+    sources = open_dataset(DatasetSpec("scenes", scenes=counts))
+    prepare(sources, tmp_path / "data", spec.input_size, progress=False)
+    values = json.dumps(spec.to_dict() | {"iterations": 1, "threads": 1})
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_STEP, values, tmp_path / "data"],
+        cwd=REPOSITORY, env={**os.environ, "GLIBC_TUNABLES": ALLOCATOR},
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    assert 1000 < float(done.stdout) <= (EIGHT_GB - SPARE_MIB) / 2
 
 
 def test_a_ledger_knows_its_heaviest_run(tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from pipelines.cluster.clones import Clones
-from pipelines.cluster.local import DVC, Launcher
+from pipelines.cluster.local import Launcher
 from pipelines.cluster.schedule import Run
 
 RUNS = {"a": None, "b": None, "c": None, "child": "a"}
@@ -24,7 +25,7 @@ def make_pipeline(folder, commands):
             {"stages": {name: {"cmd": cmd, "outs": [name]} for name, cmd in commands.items()}}
         )
     )
-    subprocess.run([*DVC, "init", "-q", "--no-scm"], cwd=folder, check=True)
+    Repo.init(str(folder), no_scm=True).close()
     return Launcher(folder, "dvc.yaml")
 
 
@@ -67,7 +68,7 @@ def make_study(folder, train="sleep 0.2", runs=RUNS):
     (folder / "params.yaml").write_text("steps: 1\n")
     (folder / ".gitignore").write_text("/data\n/specs\n/results/trained/*\n/.checkpoints/\n")
     git(folder, "init", "-q")
-    subprocess.run([*DVC, "init", "-q"], cwd=folder, check=True)
+    Repo.init(str(folder)).close()
     commit(folder)
     return Launcher(folder, "dvc.yaml")
 
