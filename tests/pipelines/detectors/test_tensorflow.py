@@ -31,9 +31,10 @@ from tests.pipelines.detectors.contract import (
 
 SPEC_TF = dataclasses.replace(
     SPEC, detector=DetectorName.SSD_MOBILENET_V2_TF, weight_decay=4e-5, learning_rate=0.02,
-    iterations=60,
+    iterations=60, validate_every=20,
 )  # fmt: skip
-STOPPED_AT = 20
+STOPPED_AT = SPEC_TF.validate_every
+"""A step at which the whole training saves its state, too."""
 CLASS_HEAD = "BoxPredictor/ConvolutionalClassHead_0/ClassPredictor"
 
 
@@ -83,7 +84,7 @@ def train_until_it_is_stopped(detector, split, folder):
         [split.labels(i) for i in images],
         Training(SPEC_TF.batch_size, STOPPED_AT, SPEC_TF.learning_rate, SPEC_TF.warmup),
         folder / "state",
-        save_every=STOPPED_AT // 2,
+        save_every=STOPPED_AT,
         on_step=steps.append,
     )
     assert steps == [row["step"] for row in stopped.history] == [10, STOPPED_AT]
