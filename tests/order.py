@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LONGEST = (
     "pipelines/detectors/test_contract.py",
+    "baselines/tf_od/test_detector.py",
     "pipelines/detectors/test_tensorflow.py",
     "pipelines/own_data/test_workbench.py",
     "pipelines/cluster/bundle/test_bundle.py",
@@ -24,7 +25,6 @@ LONGEST = (
     "pipelines/training/test_parallel.py",
     "pipelines/cluster/test_exchange.py",
     "pipelines/training/test_step.py",
-    "baselines/tf_od/test_detector.py",
 )
 """By the time they take, about, the longest first."""
 
