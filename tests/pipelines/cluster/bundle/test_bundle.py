@@ -126,14 +126,22 @@ def test_what_comes_home_is_what_training_here_leaves(study, home, tmp_path):
 
 
 def test_the_check_measures_this_machine(bundle, python, tmp_path):
-    bag = unpack(bundle, tmp_path / "empty")
-    done = call(bag, python, "--check", "--seconds", "40")
-    assert done.returncode == 0, done.stderr
-    found = json.loads((bag / "check.json").read_text())
+    found = checked(unpack(bundle, tmp_path / "empty"), python)
     verdicts = {one["detector"]: one["verdict"] for one in found["agreement"]}
     assert verdicts["scale-aware-ssd"] == "agrees"
     assert found["speeds"][0]["images_a_second"] > 0
     assert found["jobs"] in {speed["at_once"] for speed in found["speeds"]}
+
+
+def checked(bag, python):
+    """What the check finds, in as much time as a machine needs that has other work to do."""
+    for seconds in (25, 100, 400, 1600):
+        done = call(bag, python, "--check", "--seconds", seconds)
+        assert done.returncode == 0, done.stderr
+        file = bag / "check.json"
+        if file.exists() and (found := json.loads(file.read_text()))["agreement"]:
+            return found
+    raise AssertionError(done.stdout)
 
 
 def test_when_the_time_is_up_it_says_so(timed_out):
