@@ -11,7 +11,7 @@ from pipelines.cluster import room
 from pipelines.cluster.room import SPARE_MIB, heaviest_run_mib, jobs_that_fit
 from pipelines.data.prepared import prepare
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
-from pipelines.runs.parameters import read_parameters, study
+from pipelines.runs.parameters import declared_runs, read_parameters
 from pipelines.runs.spec import RunSpec
 from pipelines.system.allocator import ALLOCATOR
 from pipelines.system.paths import REPOSITORY, RESULTS
@@ -65,7 +65,7 @@ def test_quick_runs_two_at_a_time_on_two_cores_and_8_gb(monkeypatch):
 
 @pytest.mark.slow
 def test_two_steps_of_quick_s_heaviest_run_take_less_than_half_of_8_gb(tmp_path):
-    spec = study(read_parameters(), "quick")["faster-rcnn-r101-s0"]
+    spec = declared_runs(read_parameters(), "quick")["faster-rcnn-r101-s0"]
     counts = ScenesSpec(train=max(8, spec.batch_size), val=1, test=1)
     sources = open_dataset(DatasetSpec("scenes", scenes=counts))
     prepare(sources, tmp_path / "data", spec.input_size, progress=False)
