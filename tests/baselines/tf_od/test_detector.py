@@ -81,17 +81,17 @@ def test_training_goes_on_where_it_stopped_and_weights_travel_both_ways(tmp_path
     images = torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8).numpy()
     boxes = [torch.tensor([[8.0, 8, 40, 40]]).numpy(), torch.zeros((0, 4)).numpy()]
     labels = [torch.tensor([2]).numpy(), torch.zeros(0, dtype=torch.int64).numpy()]
-    steps: list[int] = []
+    told: list[module.History] = []
 
     def train(iterations):
         training = Training(2, iterations, 0.001, 1)
         return detector.train_by_api(
-            images, boxes, labels, training, tmp_path, save_every=2, on_step=steps.append
+            images, boxes, labels, training, tmp_path, save_every=2, on_history=told.append
         )
 
     half = train(2)
     whole = train(4)
-    assert steps == [2, 4]
+    assert told == [half.history, whole.history]
     assert [row["step"] for row in half.history] == [2]
     assert [row["step"] for row in whole.history] == [2, 4]
     assert list(whole.checkpoints) == [4]
