@@ -63,7 +63,6 @@ def test_a_wrong_profile_is_one_line_and_loads_nothing_heavy(name):
         (("val", "m", "scenes", "--whole", "--tiles", "512"), "--whole and --tiles exclude"),
         (("prepare", "scenes", "256", "--overlap", "0.5"), "--overlap goes with --tiles"),
         (("adapt", "/no/such", "--tiles", "512", "--overlap", "1"), "overlap of tiles must be"),
-        (("inspect", "/no/such", "--tiles", "512", "--input-size", "256"), "give both the same"),
         (("bundle",), "name a study to pack, or --take what came home"),
         (("audit", "--keep", "README.md"), "--keep: README.md is not a folder"),
         (("launch", "--gpus", "1"), "--gpus goes with --on ray or --on slurm"),

@@ -29,6 +29,9 @@ ZOO = (
 LINES_SHOWN = 15
 """Of what TensorFlow printed before it failed."""
 
+History = list[dict[str, float]]
+"""Rows of a training's figures, by step."""
+
 
 class TensorFlowError(Exception):
     """TensorFlow's environment is missing, or its process failed."""
@@ -62,10 +65,10 @@ class Process:
         self,
         request: str,
         arrays: Arrays | None = None,
-        on_step: Callable[[int], None] | None = None,
+        on_history: Callable[[History], None] | None = None,
         **values: Any,
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """What `program` answers to a request; `on_step` hears of steps on the way.
+        """What `program` answers to a request; `on_history` hears of a training on the way.
 
         Raises:
             TensorFlowError: the request failed, or the process died.
@@ -80,8 +83,8 @@ class Process:
                     return header, found
                 if "error" in header:
                     raise TensorFlowError(f"TensorFlow: {header['error']}", self._last_lines())
-                if on_step:
-                    on_step(header["step"])
+                if on_history:
+                    on_history(header["history"])
         except (EOFError, BrokenPipeError):
             code = self._process.wait()
             how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
@@ -127,7 +130,7 @@ def published_checkpoint() -> str:
 class Trained:
     """What a training leaves beside the weights."""
 
-    history: list[dict[str, float]]
+    history: History
     """Losses and learning rate of some steps."""
     seconds: float
     """In training steps, the tracing of the graph included."""
@@ -205,7 +208,7 @@ class TensorFlowDetector(Detector):
         *,
         save_every: int,
         keep_all: bool = False,
-        on_step: Callable[[int], None] | None = None,
+        on_history: Callable[[History], None] | None = None,
     ) -> Trained:
         """Train by the API's own loop; what is in `folder` of a stopped training is gone on with.
 
@@ -217,7 +220,7 @@ class TensorFlowDetector(Detector):
             folder: is there; for TFRecords, `pipeline.config` and checkpoints.
             save_every: steps between two checkpoints, a divisor of the iterations.
             keep_all: keep every checkpoint, not the last alone.
-            on_step: hears how far the training is.
+            on_history: hears the history each time that it has grown by a row.
 
         Raises:
             TensorFlowError: it failed.
@@ -238,7 +241,7 @@ class TensorFlowDetector(Detector):
         path.write_text(text)
         found, _ = self.process.ask(
             "train",
-            on_step=on_step,
+            on_history=on_history,
             config=str(path),
             first_weights=str(first_weights),
             iterations=training.iterations,

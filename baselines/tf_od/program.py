@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 from numpy.typing import NDArray
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorflow.python.ops import cond, control_flow_case, control_flow_ops, while_loop
 
 # Where the API looks for them; TensorFlow has moved them since.
@@ -158,7 +159,8 @@ class Program:
         tf.keras.utils.set_random_seed(self.seed)
         model_lib_v2.LOG_EVERY = a_time
         tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
-        progress = _Progress(self._reply)
+        history = _History(folder / "train")
+        progress = _Progress(history, self._reply)
         logging.getLogger("tensorflow").addHandler(progress)
         try:
             model_lib_v2.train_loop(
@@ -172,11 +174,10 @@ class Program:
             )
         finally:
             logging.getLogger("tensorflow").removeHandler(progress)
-        history = _history(folder / "train")
         saved = tf.train.get_checkpoint_state(str(folder)).all_model_checkpoint_paths
         return {
-            "history": history,
-            "seconds": sum(a_time / row.pop("steps_per_sec") for row in history),
+            "history": history.until(iterations),
+            "seconds": sum(a_time / rate for rate in history.steps_a_second.values()),
             "checkpoints": {_step_of(path): path for path in saved if _step_of(path)},
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }, {}
@@ -196,28 +197,43 @@ class Program:
         return {name: found[name] for name in names}
 
 
-class _Progress(logging.Handler):
-    """Hears from the API's log how far the training is."""
+class _History:
+    """What the API's training writes into its folder, read as the files grow."""
 
-    def __init__(self, reply: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[Path, EventFileLoader] = {}
+        self._rows: dict[int, dict[str, float]] = {}
+        self.steps_a_second: dict[int, float] = {}
+
+    def until(self, step: int) -> list[dict[str, float]]:
+        """Rows up to a step, so without what a stopped training did after its last checkpoint."""
+        for path in sorted(self._folder.iterdir()):
+            if path not in self._files:
+                self._files[path] = EventFileLoader(str(path))
+            for event in self._files[path].Load():
+                for value in event.summary.value:
+                    self._take(event.step, value.tag, float(tf.make_ndarray(value.tensor)))
+        return [self._rows[number] for number in sorted(self._rows) if number <= step]
+
+    def _take(self, step: int, tag: str, number: float) -> None:
+        if tag in LOSSES:
+            self._rows.setdefault(step, {"step": step})[LOSSES[tag]] = number
+        else:
+            self.steps_a_second[step] = number
+
+
+class _Progress(logging.Handler):
+    """Hears from the API's log how far the training is, and tells its history."""
+
+    def __init__(self, history: _History, reply: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(logging.INFO)
-        self._reply = reply
+        self._history, self._reply = history, reply
 
     def emit(self, record: logging.LogRecord) -> None:
         if step := re.match(r"Step (\d+) per-step", record.getMessage()):
-            self._reply({"step": int(step[1])})
-
-
-def _history(folder: Path) -> list[dict[str, float]]:
-    """What the training logged, by step; steps that a stopped training did in vain are left out."""
-    rows: dict[int, dict[str, float]] = {}
-    for path in sorted(folder.iterdir()):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                name = LOSSES.get(value.tag, value.tag)
-                number = float(tf.make_ndarray(value.tensor))
-                rows.setdefault(event.step, {"step": event.step})[name] = number
-    return [rows[step] for step in sorted(rows)]
+            tf.summary.flush()
+            self._reply({"history": self._history.until(int(step[1]))})
 
 
 def _step_of(checkpoint: str) -> int:

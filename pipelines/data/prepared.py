@@ -29,7 +29,7 @@ from pipelines.data.prepared_files import (
 )
 from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.data.sources import ImageSource
-from pipelines.data.tiling import Tiling, require_fitting
+from pipelines.data.tiling import Tiling
 from pipelines.system.errors import UserError
 from pipelines.system.files import replaced_folder
 
@@ -50,7 +50,7 @@ def prepare(
     """Write the prepared data set of these splits (name to source) to `folder`.
 
     input_size: S, the side in pixels to which images are stretched (bilinear, antialiased).
-    tiling: cut the images into tiles of S instead. An object of which a tile holds less than
+    tiling: cut the images into tiles, and stretch these. An object of which a tile holds less than
         LEAST_VISIBLE is ignored there, and in `train` painted over; `train` keeps no more tiles
         without an object than with one.
     reading: how a data set of one's own was read, for the manifest and so for each `run.json`.
@@ -62,7 +62,6 @@ def prepare(
     """
     if input_size < 1:
         raise UserError(f"input size {input_size} is not a number of pixels; give 1 or more")
-    require_fitting(tiling, input_size)
     for name in sources:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise UserError(f"split name {name!r} is odd; use small letters, as in train")

@@ -17,7 +17,7 @@ from pipelines.data.neighbours import neighbouring_photographs
 from pipelines.data.prepared import MANIFEST, prepare
 from pipelines.data.registry import NAMES, DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.data.tiling import Tiling, require_fitting
+from pipelines.data.tiling import Tiling
 from pipelines.system.errors import UserError, note
 from pipelines.system.files import write_whole
 from pipelines.system.paths import DATA
@@ -35,7 +35,10 @@ def prepared_folder(
     else:
         name = f"own-{hashlib.sha256(dataset.encode()).hexdigest()[:8]}"
     part = "" if fold is Fold.PUBLISHED else f"-fold{fold}"
-    tiles = f"-tiles{tiling.overlap:g}" if tiling else ""
+    tiles = ""
+    if tiling:
+        side = "" if tiling.size == input_size else f"{tiling.size}x"
+        tiles = f"-tiles{side}{tiling.overlap:g}"
     return DATA / f"{name}{part}{tiles}-{input_size}"
 
 
@@ -83,7 +86,6 @@ def ensure_prepared(
     """
     if tiling and dataset == "dota":
         raise UserError("dota is cut into tiles as published; leave tiles out")
-    require_fitting(tiling, input_size)
     tolerance = tolerance or Tolerance()
     folder = prepared_folder(dataset, input_size, fold, tiling)
     folder.parent.mkdir(exist_ok=True)

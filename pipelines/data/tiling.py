@@ -69,7 +69,7 @@ def cut_tile(image: NDArray[np.uint8], left: int, top: int, size: int) -> NDArra
 
 def add_tiling_options(parser: ArgumentParser, what: str) -> None:
     """The options `--tiles` and `--overlap`; `what` says what the first does."""
-    parser.add_argument("--tiles", type=int, metavar="S", help=f"{what}; S is the input size")
+    parser.add_argument("--tiles", type=int, metavar="S", help=f"{what}, of S px a side")
     parser.add_argument(
         "--overlap", type=float, metavar="SHARE",
         help=f"share of a tile's side that the next one has too (0 to {LARGEST_OVERLAP:g}; "
@@ -104,24 +104,7 @@ def asked_tiling(size: int | None, overlap: float | None, *, whole: bool = False
 
 
 def asked_input_size(size: int | None, tiling: Tiling | None) -> int:
-    """The input size that the option `--input-size` asks for; else the tiles' side, else 512.
-
-    Raises:
-        UserError: it is not that of the tiles.
-    """
-    input_size = (tiling.size if tiling else 512) if size is None else size
-    require_fitting(tiling, input_size)
-    return input_size
-
-
-def require_fitting(tiling: Tiling | None, input_size: int) -> None:
-    """Refuse tiles that a network would not see pixel for pixel.
-
-    Raises:
-        UserError: their side is another than the network's input.
-    """
-    if tiling and tiling.size != input_size:
-        raise UserError(
-            f"tiles of {tiling.size} px for an input size of {input_size}: a tile is seen pixel "
-            "for pixel; give both the same size"
-        )
+    """The input size that the option `--input-size` asks for; else the tiles' side, else 512."""
+    if size is not None:
+        return size
+    return tiling.size if tiling else 512

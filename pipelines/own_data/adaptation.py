@@ -18,6 +18,7 @@ from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
+from pipelines.own_data.first_weights import first_weights
 from pipelines.own_data.inspection.objects import Objects
 from pipelines.own_data.inspection.squeeze_rule import squeezed_objects
 from pipelines.own_data.preparing import ensure_prepared
@@ -34,6 +35,7 @@ from pipelines.system.paths import RESULTS
 SHOWN = 10
 AUTO = "auto"
 ADAPTED = ("attach", "anchors", "aspect_ratios", "class_weights")
+AUTOMATIC = (*ADAPTED, "init")
 
 
 def adapt(
@@ -83,11 +85,13 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
 
     `attach`, `anchors`, `aspect_ratios` and `class_weights` may be `auto`, at the top or in the
     profile; the profile's is for this project's SSDs alone. Those that are given stay as they are,
-    and blocks that are not given are the detector's own.
+    and blocks that are not given are the detector's own. `init` may be `auto` too.
     """
-    own = {key: parameters[key] for key in ADAPTED if parameters.get(key) is not None}
+    own = {key: parameters[key] for key in AUTOMATIC if parameters.get(key) is not None}
     parameters, of_profile = without_auto(parameters)
     spec = workbench_spec(parameters)
+    if own.get("init", AUTO if "init" in of_profile else None) == AUTO:
+        parameters = {**parameters, "init": first_weights(spec)}
     if spec.entry.family is not Family.SSD:
         of_profile = []
     wanted = [key for key in ADAPTED if own.get(key, AUTO if key in of_profile else None) == AUTO]
@@ -118,7 +122,7 @@ def without_auto(parameters: dict[str, Any]) -> tuple[dict[str, Any], list[str]]
     settings = profile_settings(parameters, name)
     plain = {key: value for key, value in settings.items() if value != AUTO}
     profile = {**parameters["profiles"][name], "settings": plain}
-    top = {key: None for key in ADAPTED if parameters.get(key) == AUTO}
+    top = {key: None for key in AUTOMATIC if parameters.get(key) == AUTO}
     return (
         {**parameters, **top, "profiles": {**parameters["profiles"], name: profile}},
         [key for key in settings if key not in plain],

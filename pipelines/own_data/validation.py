@@ -20,6 +20,7 @@ from pipelines.data.tiling import Tiling
 from pipelines.deploy.predict.model import Model, load_model
 from pipelines.evaluation.coco import FIGURES
 from pipelines.own_data.inspection.wording import listed, shown
+from pipelines.own_data.recognition import Recognising, trained_on
 from pipelines.own_data.run_page.curves import score_told
 from pipelines.own_data.run_page.page import Subject, build_page
 from pipelines.own_data.run_page.photographs import draw_photographs
@@ -69,26 +70,28 @@ def validate(
     name = wanted or DEFAULT_SPLIT
     folder = out or default_folder(path, dataset, name)
     _refuse_foreign_folder(folder)
-    model = load_model(path).cutting(tiling, whole=whole)
+    trained = load_model(path)
+    model = trained.cutting(tiling, whole=whole)
     run = RunFolder(path) if path.is_dir() else None
     said: list[str] = []
-    fold, tolerance = (
-        fold_of(run, dataset),
-        replace(TOLERANT, skip_broken_images=skip_broken_images),
-    )
+    fold = fold_of(run, dataset)
+    tolerance = replace(TOLERANT, skip_broken_images=skip_broken_images)
     opened = DatasetSpec(dataset, fold=fold, tolerance=tolerance)
-    source = choose_split(open_dataset(opened, report=_telling(said)), name, dataset)
+    photographs = choose_split(open_dataset(opened, report=_telling(said)), name, dataset)
+    source = Recognising(photographs, trained_on(trained, run), trained)
     split = source.split
     notes = [
         *tiling_notes(model.tiling),
         *class_notes(model.categories, split, str(path)),
-        *_training_notes(run, dataset, name),
     ]
     if fold is not Fold.PUBLISHED:
         notes.append(f"measured on fold {fold}, which this run was not trained on")
     for line in notes:
         note(line)
     scored = Scored(split, find_all(model, source), model.input_size, model.tiling)
+    for line in source.notes():
+        note(line)
+        notes.append(line)
     subject = Subject(str(path), dataset, name, run, notes, said)
     print(f"{name} of {shown(dataset)}: {len(split.images)} photographs")
     print(figure_table(scored).to_markdown(index=False, tablefmt="simple", disable_numparse=True))
@@ -203,15 +206,6 @@ def choose_split(sources: Mapping[str, ImageSource], name: str, dataset: str) ->
         return joined(parts)
     there = [*sources, *([ALL] if len(parts) == len(sources) else [])]
     raise UserError(f"{dataset}: has no split {name!r}; --split may be {', '.join(there)}")
-
-
-def _training_notes(run: RunFolder | None, dataset: str, name: str) -> list[str]:
-    """A word where a run is measured on what it was trained on."""
-    if run and run.record().spec.dataset == dataset and name in ("train", ALL):
-        return [
-            f"this run was trained on {name}: its figures there say little of other photographs"
-        ]
-    return []
 
 
 def _refuse_foreign_folder(folder: Path) -> None:

@@ -62,12 +62,12 @@ def make_first_step(data: str, input_size: str) -> None:
     from pipelines.training.run import Training, train_and_detect
 
     spec = RunSpec(input_size=int(input_size), precision=Precision.FP32, threads=1, iterations=1)
-    end = _End(Path(data))
+    end = _End(Path(data) / "live")
     train_and_detect(spec, Training("benchmark", Path(data), lambda *_: {}, live=end))
 
 
 class _End(Live):
-    def show(self, history: Sequence[Mapping[str, float]]) -> None:
+    def show(self, history: Sequence[Mapping[str, float]], row: Mapping[str, float]) -> None:
         """Called after the last step, which is the first."""
         os._exit(0)
 

@@ -43,8 +43,8 @@ class RunSpec:
     )
     input_size: int = _explained("side of the square network input, pixels", 256)
     tiles: int | None = _explained(
-        "cut photographs into tiles of this side, the input size, rather than squeeze them; whole "
-        "photographs are scored, their tiles' detections merged; none unless given",
+        "cut photographs into tiles of this side, scaled to the input size, rather than squeeze "
+        "them; whole photographs are scored, their tiles' detections merged; none unless given",
         None,
     )
     tile_overlap: float = _explained(
@@ -141,10 +141,7 @@ class RunSpec:
         _require(
             self.input_size % step == 0, "input_size", f"must divide by {step}", self.input_size
         )
-        if self.tiling:
-            fits = self.tiling.size == self.input_size
-            _require(fits, "tiles", f"must be the input size, {self.input_size}", self.tiles)
-        else:
+        if self.tiling is None:
             unused = self.tile_overlap == DEFAULT_OVERLAP
             _require(unused, "tile_overlap", "goes with tiles; it changes nothing", "alone")
         _require(len(self.anchors) == 4, "anchors", "must be four sizes", self.anchors)

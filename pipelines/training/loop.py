@@ -163,6 +163,8 @@ class _Log:
         self.progress = progress
         self.spec = spec
         self.live = live if is_first() else None
+        if self.live:
+            self.live.begin(progress.history)
         self.window: list[dict[str, Tensor]] = []
         self.meter, self.joules_before = EnergyMeter(device), progress.joules or 0.0
         self.bar = progress_bar(
@@ -196,7 +198,7 @@ class _Log:
         """Add a row to the history, and to what is looked at meanwhile."""
         self.progress.history.append(row)
         if self.live:
-            self.live.show(self.progress.history)
+            self.live.show(self.progress.history, row)
 
     def _means(self) -> dict[str, float]:
         names = list(self.window[0])

@@ -206,7 +206,7 @@ def train_detector(
     """Train to the last step, by whoever's trainer it is; arguments as in `trainer.train`."""
     if isinstance(detector, TensorFlowDetector):
         return train_by_tensorflow(
-            detector, training, spec, checkpoint, validate=validate, label=label
+            detector, training, spec, checkpoint, validate=validate, live=live, label=label
         )
     assert isinstance(detector, TrainableDetector)
     if spec.iterations:

@@ -26,6 +26,7 @@ from pipelines.deploy.export.check import compare
 from pipelines.deploy.export.graph import Form, add_metadata, export_graph
 from pipelines.deploy.export.int8 import Target, choose_calibration, quantise
 from pipelines.deploy.export.onnx_detector import OnnxDetector
+from pipelines.deploy.training_images import training_hashes
 from pipelines.detectors.trained import TrainedRun, open_run
 from pipelines.evaluation.coco import match_records, score_records
 from pipelines.evaluation.speed import time_in_turn
@@ -98,6 +99,7 @@ def export(run: TrainedRun, weights: Path, target: Path, form: Form, images: int
         "run": run.name,
         "detector": run.spec.detector,
         "weights_sha256": file_sha256(weights),
+        "training_images": " ".join(sorted(training_hashes(run.spec))),
     }
     if tiling := run.spec.tiling:
         origin["tiles"] = json.dumps(dataclasses.asdict(tiling))

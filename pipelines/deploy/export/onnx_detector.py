@@ -32,6 +32,8 @@ class OnnxDetector(Detector):
     """Of label 1, 2, …"""
     tiling: Tiling | None
     """How the photographs were cut that it was trained on."""
+    trained_on: frozenset[str]
+    """Hashes of the training images, by `pipelines.deploy.training_images`."""
 
     def __init__(self, model: Path | bytes) -> None:
         super().__init__()
@@ -53,6 +55,7 @@ class OnnxDetector(Detector):
             self.categories = tuple(Category(entry["id"], entry["name"]) for entry in entries)
             tiles = json.loads(stated.get("tiles", "null"))
             self.tiling = Tiling(**tiles) if tiles else None
+            self.trained_on = frozenset(stated.get("training_images", "").split())
         except (KeyError, TypeError, ValueError):
             raise UserError(
                 f"{name}: does not state its classes and input size; "

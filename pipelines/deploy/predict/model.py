@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from method.detection import Detections
 from method.detector import Detector
-from pipelines.data.images import resize_image
+from pipelines.data.cutting import network_images
 from pipelines.data.records import Category
-from pipelines.data.tiling import Tiling, cut_tile, require_fitting
+from pipelines.data.tiling import Tiling
 from pipelines.deploy.export.onnx_detector import OnnxDetector
 from pipelines.detectors.trained import open_run
 from pipelines.evaluation.merging import merge_tiles
@@ -52,13 +52,8 @@ class Model:
         Args:
             tiling: how to cut; as it does unless given.
             whole: squeeze them instead.
-
-        Raises:
-            UserError: the tiles are not of its input size.
         """
-        chosen = None if whole else tiling or self.tiling
-        require_fitting(chosen, self.input_size)
-        return replace(self, tiling=chosen)
+        return replace(self, tiling=None if whole else tiling or self.tiling)
 
     def detect(self, pixels: NDArray[np.uint8], floor: float) -> list[Found]:
         """What is in an H×W×3 picture with a score of at least `floor`, best first."""
@@ -78,7 +73,7 @@ class Model:
 
     def _squeezed(self, pixels: NDArray[np.uint8]) -> Detections:
         """In the whole picture; boxes in its pixels."""
-        found = self._detect([resize_image(pixels, self.input_size, self.input_size)])[0]
+        found = self._detect(network_images(pixels, self.input_size, None))[0]
         height, width = pixels.shape[:2]
         scale = torch.tensor([width, height, width, height], dtype=torch.float64) / self.input_size
         return replace(found, boxes=found.boxes.cpu() * scale)
@@ -86,9 +81,10 @@ class Model:
     def _in_tiles(self, pixels: NDArray[np.uint8], tiling: Tiling) -> Detections:
         """In tiles of the picture, merged; boxes in its pixels."""
         height, width = pixels.shape[:2]
-        tiles = [cut_tile(pixels, *corner, tiling.size) for corner in tiling.corners(width, height)]
+        tiles = network_images(pixels, self.input_size, tiling)
+        scale = tiling.size / self.input_size
         found = [
-            one
+            replace(one, boxes=one.boxes * scale)
             for first in range(0, len(tiles), DETECTION_BATCH)
             for one in self._detect(tiles[first : first + DETECTION_BATCH])
         ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.data.formats.boxes import EDGE_TOLERANCE
+from pipelines.data.tiling import Tiling
 from pipelines.own_data.inspection.kinds import Kind, Suspicion
 from pipelines.own_data.inspection.objects import Objects
 from pipelines.own_data.inspection.wording import counts_listed, percent
@@ -78,14 +79,13 @@ def framing_boxes(objects: Objects) -> list[Suspicion]:
     )
 
 
-def tiny_boxes(objects: Objects, input_size: int, *, tiled: bool = False) -> list[Suspicion]:
+def tiny_boxes(objects: Objects, input_size: int, tiling: Tiling | None = None) -> list[Suspicion]:
     """Boxes with a side below HARD_TO_LEARN pixels as the network sees them.
 
-    Images are stretched to the input, or cut into tiles, in which a box keeps its pixels.
+    Images, or the tiles that they are cut into, are stretched to the input.
     """
-    sides = objects.boxes[:, 2:]
-    if not tiled:
-        sides = sides * input_size / objects.sides[objects.image]
+    stretched = tiling.size if tiling else objects.sides[objects.image]
+    sides = objects.boxes[:, 2:] * input_size / stretched
     found = _worst_first(-sides.min(axis=1), -HARD_TO_LEARN)
     return objects.suspect_boxes(
         Kind.TINY_BOX,

@@ -129,7 +129,7 @@ def _from_annotations(
     found: list[Suspicion] = []
     for own in splits.values():
         found += [suspicion for rule in OF_A_SPLIT for suspicion in rule(own)]
-        found += tiny_boxes(own, input_size, tiled=tiling is not None)
+        found += tiny_boxes(own, input_size, tiling)
     for across in OF_ALL_SPLITS:
         found += across(splits)
     if tiling is None:

@@ -136,8 +136,8 @@ class Scored:
         sides, found, kept = [], [], []
         for record, image, used in zip(self.split.images, self.images, self.in_use, strict=True):
             taken = np.sqrt(image.object_boxes[:, 2:].prod(axis=1))
-            squeeze = self.input_size / np.sqrt(record.width * record.height)
-            sides.append(taken if self.tiling else taken * squeeze)
+            stretched = self.tiling.size if self.tiling else np.sqrt(record.width * record.height)
+            sides.append(taken * self.input_size / stretched)
             found.append(~image.missed)
             kept.append(~used.missed)
         side, any_score, used_score = map(np.concatenate, (sides, found, kept))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.data.prepared import Photographs, load_prepared, prepare
 from pipelines.data.records import Box
@@ -69,6 +70,13 @@ def test_a_folder_of_tiles_is_replaced_like_any_other(tmp_path):
     assert load_prepared(folder, "test").photographs is None
 
 
-def test_tiles_of_another_size_than_the_input(tmp_path):
-    with pytest.raises(UserError, match="tiles of 40 px for an input size of 16"):
-        prepare({"train": Noise()}, tmp_path / "p", 16, tiling=Tiling(40), progress=False)
+def test_tiles_of_another_size_are_scaled_to_the_input(tmp_path):
+    sources = {"test": photos([(100, 60)], [(0, (33.0, 10.0, 20.0, 10.0), 0)])}
+    prepare(sources, tmp_path / "p", 20, tiling=Tiling(40, 0.25), progress=False)
+    test = load_prepared(tmp_path / "p", "test")
+    tile = Image.fromarray(sources["test"].image(0)[:40, 30:70])
+    assert np.array_equal(
+        test.images[1], np.asarray(tile.resize((20, 20), Image.Resampling.BILINEAR))
+    )
+    assert test.boxes(1).tolist() == [[1.5, 5, 11.5, 10]]
+    assert test.to_image_frame(1, test.boxes(1)).tolist() == [[3, 10, 23, 20]]

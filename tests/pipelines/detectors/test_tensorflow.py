@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from baselines.tf_od import detector as module
 from baselines.tf_od.config import Training
-from baselines.tf_od.detector import TensorFlowError
+from baselines.tf_od.detector import History, TensorFlowError
 from baselines.tf_od.environment import PYTHON
 from pipelines.data.prepared import load_prepared
 from pipelines.detectors.build import build_detector
@@ -75,7 +75,7 @@ def train_until_it_is_stopped(detector, split, folder):
     (folder / "state").mkdir()
     (folder / "state" / "key").write_text("key")
     images = range(len(split.images))
-    steps: list[int] = []
+    told: list[History] = []
     stopped = detector.train_by_api(
         split.images,
         [split.boxes(i) for i in images],
@@ -83,9 +83,10 @@ def train_until_it_is_stopped(detector, split, folder):
         Training(SPEC_TF.batch_size, STOPPED_AT, SPEC_TF.learning_rate, SPEC_TF.warmup),
         folder / "state",
         save_every=STOPPED_AT,
-        on_step=steps.append,
+        on_history=told.append,
     )
-    assert steps == [row["step"] for row in stopped.history] == [10, STOPPED_AT]
+    assert [row["step"] for row in stopped.history] == [10, STOPPED_AT]
+    assert told == [stopped.history[:1], stopped.history]
     assert list(stopped.checkpoints) == [STOPPED_AT], "the last alone is kept"
     assert 'input_path: "train.tfrecord"' in stopped.configuration
     saved = Path(stopped.checkpoints[STOPPED_AT])

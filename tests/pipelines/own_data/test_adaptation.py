@@ -39,7 +39,7 @@ def test_auto_is_filled_in_and_what_is_given_stays(proposal, capsys):
 
 
 def test_a_profile_s_auto_is_filled_in_for_the_ssds_alone(proposal, capsys):
-    parameters = {**read_parameters(), "profile": "own", "input_size": 256}
+    parameters = {**read_parameters(), "profile": "own", "input_size": 256, "init": "none"}
     spec = workbench_spec(fill_in({**parameters, "anchors": [20, 30, 40, 60]}))
     assert spec.anchors == (20.0, 30.0, 40.0, 60.0)
     assert spec.class_weights == proposal.class_weights

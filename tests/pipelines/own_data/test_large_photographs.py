@@ -52,7 +52,10 @@ def test_in_tiles_small_objects_are_found_and_squeezed_they_are_not(tmp_path, mo
     assert measured["notes"] == [
         "detected in tiles of 256 px that share 0.2, merged: whole photographs are scored"
     ]
-    assert "on the photograph, which tiles keep" in write_run_page(scored.path, "tiles").read_text()
+    assert (
+        "once a tile of 256 px is stretched to 256×256"
+        in write_run_page(scored.path, "tiles").read_text()
+    )
 
 
 def prediction(run_folder, photograph, folder):

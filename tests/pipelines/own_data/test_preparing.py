@@ -76,9 +76,16 @@ def test_tiles_lie_beside_what_is_squeezed_and_are_made_anew_too(own, capsys):
     assert load_prepared(folder, "train").boxes(0).tolist() == [[9, 9, 29, 29]]
 
 
-def test_tiles_that_do_not_fit_are_refused_before_anything_is_read(own):
-    with pytest.raises(UserError, match="tiles of 64 px for an input size of 32"):
-        ensure_prepared(str(own), 32, tiling=Tiling(64))
+def test_tiles_of_different_sizes_lie_beside_each_other():
+    squeezed, same, larger = (
+        preparing.prepared_folder("mine", 32, tiling=tiling).name
+        for tiling in (None, Tiling(32, 0.25), Tiling(64, 0.25))
+    )
+    assert same == squeezed.replace("-32", "-tiles0.25-32")
+    assert larger == squeezed.replace("-32", "-tiles64x0.25-32")
+
+
+def test_dota_is_not_cut_again():
     with pytest.raises(UserError, match="dota is cut into tiles as published"):
         ensure_prepared("dota", 512, tiling=Tiling(512))
 

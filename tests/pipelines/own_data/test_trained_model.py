@@ -71,10 +71,19 @@ def test_run_folder_and_onnx_file_have_the_run_s_own_figures(trained, fruit, tmp
 
 
 @pytest.mark.slow
-def test_a_run_measured_on_its_training_photographs_is_told_so(trained, fruit, tmp_path):
-    validate(trained / "run", fruit, "train", tmp_path / "out")
-    (line,) = json.loads((tmp_path / "out" / "metrics.json").read_text())["notes"]
-    assert line.startswith("this run was trained on train")
+@pytest.mark.parametrize("model", ["run", "mine.onnx"])
+def test_training_photographs_are_recognised_wherever_they_lie(trained, fruit, tmp_path, model):
+    shutil.copytree(fruit, tmp_path / "elsewhere")
+    told = {}
+    for split in ("train", "test", "all"):
+        validate(trained / model, str(tmp_path / "elsewhere"), split, tmp_path / split)
+        told[split] = json.loads((tmp_path / split / "metrics.json").read_text())["notes"]
+    figures = "photographs: its figures here say little of others"
+    assert told == {
+        "train": [f"this model was trained on all of these {figures}"],
+        "test": [],
+        "all": [f"this model was trained on 48 of these 72 {figures}"],
+    }
 
 
 @pytest.mark.slow

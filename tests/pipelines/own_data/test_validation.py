@@ -110,13 +110,6 @@ def test_photographs_are_cut_as_asked_or_as_in_training(
     assert (CUT in figures["notes"]) == cut
 
 
-def test_tiles_of_another_size_than_the_input_are_refused(own, tmp_path, monkeypatch):
-    monkeypatch.setattr(validation, "load_model", lambda path: MODEL)
-    with pytest.raises(UserError, match="tiles of 32 px for an input size of 64"):
-        validate(tmp_path / "mine.onnx", str(own), None, tmp_path / "out", Tiling(32))
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
     ("absent", "wanted", "measured"),
     [

@@ -14,6 +14,7 @@ from tests.pipelines.cluster.toy import commit, git
 from tests.pipelines.own_coco import write_coco
 
 METRICS = "results/workbench/metrics.json"
+LIVE_METRICS = "results/workbench/live/metrics.json"
 PAGE = "results/workbench/run/page.html"
 SMALL = {"input_size": "128", "iterations": "2", "batch_size": "2"}
 
@@ -79,6 +80,8 @@ def test_named_changes_are_those_of_the_run_and_another_makes_another(project):
             project / "results/workbench" / part / "history.csv" for part in ("live", "run")
         )
         assert live.read_bytes() == last.read_bytes()
+        _, shown = dvc(project, "metrics", "show", "--json", LIVE_METRICS)
+        assert json.loads(shown)[""]["data"][LIVE_METRICS]["data"]["step"] == 2
         assert f"AP {figures['AP']:.1f}, AP50 {figures['AP50']:.1f}" in said
         assert f"The page of the run: {PAGE}\n" in said
         assert f"-S warmup={warmup} " in (project / PAGE).read_text()

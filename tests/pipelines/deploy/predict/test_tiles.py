@@ -66,12 +66,21 @@ def test_in_tiles_a_small_object_is_found_once_in_the_picture_s_pixels(
     assert [a["bbox"] for a in squeezed] != [[110, 150, 12, 12]]
 
 
+def test_tiles_of_another_size_are_scaled_to_the_input(call, tmp_path):
+    """A square of 16 px on tiles of 128 px, which the network sees at half their size."""
+    pixels = np.zeros((200, 300, 3), np.uint8)
+    pixels[152:168, 120:136] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    call(None, tmp_path / "a.png", "--out", tmp_path / "out", "--tiles", "128", "--overlap", "0.25")
+    found = json.loads((tmp_path / "out" / "predictions.json").read_text())["annotations"]
+    assert [one["bbox"] for one in found] == [pytest.approx([120, 152, 16, 16], abs=2)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--tiles", "16"], "tiles must be 32 px or more, not 16"),
         (["--tiles", "64", "--overlap", "0.95"], "overlap of tiles must be 0 to 0.9, not 0.95"),
-        (["--tiles", "128"], "tiles of 128 px for an input size of 64"),
         (["--overlap", "0.2"], "--overlap goes with --tiles"),
         (["--tiles", "64", "--whole"], "--whole and --tiles exclude each other"),
     ],

@@ -153,6 +153,7 @@ def test_in_tiles_boxes_keep_their_pixels_and_nothing_is_stretched(clean):
     clean["test"].add((150.0, 20.0, 4.1, 9.0))
     found = found_in(clean, tiling=Tiling(200))
     assert [(s.kind, s.split, s.count) for s in found] == [(Kind.TINY_BOX, "val", 1)]
+    assert found_in(clean, tiling=Tiling(190)) == [], "seen larger, by 200/190"
 
 
 def test_every_kind_is_tried_alone():

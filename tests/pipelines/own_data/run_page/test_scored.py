@@ -60,6 +60,10 @@ def test_in_tiles_objects_keep_their_size_and_as_many_detections_count_as_in_all
     whole = Scored(make_split(), results(FOUND), 64, Tiling(64))
     assert whole.sizes == [SizeRange(8, 16, 5, 2, 2)]
     assert whole.most == 100 * 4
+    # Of which a tile of 32 px is seen at twice its size.
+    assert Scored(make_split(), results(FOUND), 64, Tiling(32)).sizes == [
+        SizeRange(16, 32, 5, 2, 2)
+    ]
     assert scored().most == 100
     more = [{**results(FOUND)[0], "score": 0.5 - k / 1000} for k in range(150)]
     assert len(Scored(make_split(), more, 64, Tiling(64)).records.dropna(subset="score")) == 150
