@@ -17,8 +17,8 @@ def first_weights(spec: RunSpec) -> str:
     """
     if spec.entry.family is not Family.SSD or spec.width != 1:
         note(
-            f"init: auto is none for {spec.detector} of width {spec.width:g}: random weights, which "
-            "need more steps than published ones or a run's own (-S init=…)"
+            f"init: auto is none for {spec.detector} of width {spec.width:g}: random weights, "
+            "which need more steps than published ones or a run's own (-S init=…)"
         )
         return "none"
     weights = MobileNet_V2_Weights.IMAGENET1K_V1
