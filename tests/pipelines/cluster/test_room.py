@@ -28,12 +28,12 @@ from pipelines.training.live import Live
 from pipelines.training.run import Training, torch, train_and_detect
 
 class End(Live):
-    def show(self, history):
+    def show(self, history, row):
         print(peak_memory_mib(torch.device("cpu")), flush=True)
         os._exit(0)
 
 spec, folder = RunSpec.parse(json.loads(sys.argv[1]), "test"), Path(sys.argv[2])
-train_and_detect(spec, Training("test", folder, lambda *_: {}, live=End(folder)))
+train_and_detect(spec, Training("test", folder, lambda *_: {}, live=End(folder / 'live')))
 """
 
 

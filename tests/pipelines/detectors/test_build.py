@@ -20,7 +20,10 @@ LIBRARIES = "detectron2", "timm", "baselines.torchvision"
     [
         ({"detector": "scale-aware-ssd", "overlap": "absolute"}, "overlap belongs to LapNet"),
         ({"detector": "lapnet", "sampler": "dns"}, "sampler belongs to the SSDs of this project"),
-        ({"detector": "ssdlite-mobilenet-v3", "width": 0.5}, "width belongs to the SSDs of"),
+        (
+            {"detector": "ssdlite-mobilenet-v3", "width": 0.5},
+            "width belongs to the detectors of this project",
+        ),
         (
             {"detector": "ssdlite-mobilenet-v3", "compile": "on"},
             "compile belongs to the detectors of this project",

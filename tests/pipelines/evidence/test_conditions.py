@@ -35,7 +35,7 @@ def test_lapnet_s_departures_are_what_differs_and_no_more():
     )  # fmt: skip
     assert LAPNET.departures(paper) == []
     every = [condition.label for condition in LAPNET.conditions]
-    assert LAPNET.departures(RunSpec()) == every
+    assert LAPNET.departures(RunSpec(width=0.5)) == every
 
 
 def test_what_a_run_does_is_said_in_words():

@@ -171,7 +171,7 @@ def test_its_export_says_why_there_is_none(trained, tmp_path):
 def test_it_refuses_what_its_entry_does_not_name(cells):
     blank = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
     spec = RunSpec(input_size=64, detector=NAME, precision=Precision.FP32)
-    with pytest.raises(UserError, match="run with cells: width belongs to the SSDs"):
+    with pytest.raises(UserError, match="run with cells: width belongs to the detectors of this"):
         build_detector(replace(spec, width=0.5), 1, blank)
     with pytest.raises(UserError, match="run with cells: it trains with precision fp32 alone"):
         build_detector(replace(spec, precision=Precision.BF16), 1, blank)
