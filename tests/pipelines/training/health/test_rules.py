@@ -78,7 +78,7 @@ def test_shuffled_labels_teach_no_class(data):
 
 
 def test_a_learning_rate_a_hundred_times_too_small(data):
-    health = trained_health(replace(SHORT, learning_rate=SOUND.learning_rate / 100), *data)
+    health = trained_health(replace(SOUND, learning_rate=SOUND.learning_rate / 100), *data)
     assert rules_broken(health) & {
         "the boxes are no better than the anchors", "it finds next to nothing",
     }  # fmt: skip
