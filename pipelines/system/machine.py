@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,15 @@ def peak_memory_mib(device: torch.device) -> float:
     """Most memory held since the start: the GPU's where there is one, else the process's."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return _process_peak_mib()
+
+
+def _process_peak_mib() -> float:
+    """Linux's `ru_maxrss` will not do: it starts at what the parent held when it forked."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def code_state() -> dict[str, Any]:
