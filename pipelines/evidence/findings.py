@@ -15,7 +15,7 @@ from scipy.stats import pearsonr, spearmanr
 from pipelines.evaluation.intervals import average_seeds
 from pipelines.evidence.paper_tables import Table, mean_of
 from pipelines.evidence.study import Study
-from pipelines.evidence.trained_tables import mean_a_score
+from pipelines.evidence.trained_tables import mean_a_score, no_fair_pair
 
 WITHIN = 1.0
 """Points of AP from the final value that count as converged."""
@@ -88,15 +88,27 @@ def balance(
 def anchor_scores(study: Study, anchors: Sequence[str]) -> pd.DataFrame:
     """A-score of each anchor row that is trained, and its figures, means over the seeds.
 
-    The seeds of a row share its anchors, so that they are one point and not several.
+    The seeds of a row share its anchors, so that they are one point and not several. Where rows
+    differ in more than anchors, such as the images seen, only the most that are alike are taken.
     """
     rows = []
-    for row in anchors:
-        runs, spec = study.runs(row), study.row_spec(row)
-        if spec and len(runs):
-            figures = runs[["AP", "AP50"]].mean()
+    for row in _alike(study, [name for name in anchors if len(study.runs(name))]):
+        spec = study.row_spec(row)
+        if spec:
+            figures = study.runs(row)[["AP", "AP50"]].mean()
             rows.append({"A-score": mean_a_score(spec), **figures})
     return pd.DataFrame(rows)
+
+
+def _alike(study: Study, rows: Sequence[str]) -> list[str]:
+    """The most rows of which any two are a fair pair."""
+    groups: list[list[str]] = []
+    for row in rows:
+        fitting = (group for group in groups if not no_fair_pair(study, row, group[0]))
+        if (group := next(fitting, None)) is None:
+            groups.append(group := [])
+        group.append(row)
+    return max(groups, key=len, default=[])
 
 
 def correlation(score: Sequence[float], ap: Sequence[float]) -> dict[str, str]:
@@ -116,6 +128,8 @@ def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
     """Does a higher A-score go with a higher AP? Over the sets of anchors of a table, and ours."""
     printed = [(row.a_score, row.printed) for row in table.rows.values() if row.a_score is not None]
     own = anchor_scores(study, list(table.trained.values()))
+    trained = sum(len(study.runs(row)) > 0 for row in table.trained.values())
+    values = "ours" if len(own) == trained else f"ours, those of {trained} that are trained alike"
     rows = []
     for metric in ("AP", "AP50"):
         figures = [mean_of(cells[metric]) for _, cells in printed]
@@ -123,7 +137,7 @@ def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
         rows.append({"metric": metric, "values": "paper's", **theirs, "n": len(printed)})
         if len(own):
             ours = correlation(own["A-score"].tolist(), own[metric].tolist())
-            rows.append({"metric": metric, "values": "ours", **ours, "n": len(own)})
+            rows.append({"metric": metric, "values": values, **ours, "n": len(own)})
     return pd.DataFrame(rows)
 
 

@@ -165,6 +165,11 @@ class RunSpec:
         """How photographs are cut; None where they are seen whole."""
         return None if self.tiles is None else Tiling(self.tiles, self.tile_overlap)
 
+    def same_images(self, other: RunSpec) -> bool:
+        """Whether both train and are tested on the same prepared images."""
+        ours, others = ((s.dataset, s.input_size, s.fold, s.tiling) for s in (self, other))
+        return ours == others
+
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that two specifications share only if they are equal.

@@ -121,13 +121,14 @@ def check_correlation(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     rows = evidence.paper.tables[claim["correlate"]].trained.values()
     own, published = anchor_scores(evidence.study, list(rows)), claim["published"]
     if len(own) < FEWEST_SETS:
-        wanted = f"{len(own)} of the sets of anchors are trained, {FEWEST_SETS} are needed"
+        wanted = f"{len(own)} of the sets of anchors are trained alike, {FEWEST_SETS} are needed"
         return not_testable(wanted, published, evidence.data)
     found = pearsonr(own["A-score"], own[claim["metric"]])
     span = found.confidence_interval(0.95)
     ours = Interval(float(found.statistic), float(span.low), float(span.high))
     return Answer(
-        judge_direction(DIRECTIONS[published], ours), "Pearson's r over sets of anchors", published,
+        judge_direction(DIRECTIONS[published], ours),
+        "Pearson's r over sets of anchors trained alike", published,
         f"{ours.estimate:+.2f}", describe_interval(ours, "+", 2), str(len(own)), evidence.data,
     )  # fmt: skip
 

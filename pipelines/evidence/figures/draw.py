@@ -74,7 +74,7 @@ def draw_figures(
     manifest = json.loads((prepared / "manifest.json").read_text())
     with styled():
         plots = draw_plots(Plotted(spec, sizes, manifest, papers, own))
-        shown = Pictured(profile, parameters, papers, results, prepared, own is not None)
+        shown = Pictured(profile, spec, parameters, papers, results, prepared, own is not None)
         pictures = draw_pictures(shown)
         beside = found_boxes.picture_folder(spec.dataset) == "figures"
         with replaced_folder(results / "figures") as folder:

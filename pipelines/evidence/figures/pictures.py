@@ -13,7 +13,8 @@ from pipelines.data.prepared import load_prepared
 from pipelines.evidence.figures import ambiguous_anchors, found_boxes, overlap
 from pipelines.evidence.paper_tables import Drawing, PaperFigure
 from pipelines.evidence.papers import Papers
-from pipelines.runs.parameters import declared_runs, profile_settings
+from pipelines.runs.parameters import declared_runs
+from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 
 
@@ -22,6 +23,8 @@ class Pictured:
     """What pictures show."""
 
     profile: str
+    spec: RunSpec
+    """The profile's settings as a specification."""
     parameters: Mapping[str, Any]
     """params.yaml."""
     papers: Papers
@@ -35,10 +38,10 @@ class Pictured:
 
 def _detections(figure: PaperFigure, shown: Pictured) -> Figure | None:
     """What the detectors find, beside the truth; nothing where no run is finished."""
-    dataset = profile_settings(shown.parameters, shown.profile)["dataset"]
-    runs = _chosen_runs(shown, dataset)
+    runs = _chosen_runs(shown)
     if not runs:
-        note(f"{figure.title} is left out: no finished run on {dataset}; run `dvc repro` first")
+        where = f"no finished run on {shown.spec.dataset}"
+        note(f"{figure.title} is left out: {where}; run `dvc repro` first")
         return None
     test = load_prepared(shown.prepared, "test")
     if test.photographs:
@@ -51,7 +54,7 @@ def _detections(figure: PaperFigure, shown: Pictured) -> Figure | None:
     return found_boxes.draw(test, found_boxes.ground_truth(test), columns)
 
 
-def _chosen_runs(shown: Pictured, dataset: str) -> dict[str, str]:
+def _chosen_runs(shown: Pictured) -> dict[str, str]:
     """Column title to run: the rows that the profile names as `shown`, else those compared."""
     profile = shown.parameters["profiles"][shown.profile]
     titles = {row: label for label, row in shown.papers.compared.items()}
@@ -61,7 +64,7 @@ def _chosen_runs(shown: Pictured, dataset: str) -> dict[str, str]:
         raise UserError(f"{where}: there is no row {unknown[0]!r}")
     wanted = {titles.get(row, row): row for row in rows}
     declared = declared_runs(shown.parameters, shown.profile).items()
-    names = [name for name, spec in declared if spec.dataset == dataset]
+    names = [name for name, spec in declared if spec.same_images(shown.spec)]
     return found_boxes.choose_runs(wanted, names, shown.results / "runs")
 
 

@@ -63,7 +63,8 @@ def build_page(
     """
     chosen = trained_detectors(study, papers)
     shown = photographs or study.spec.dataset in BUILT_IN
-    gallery = study_gallery(study, chosen) if shown and chosen else None
+    alike = {k: v for k, v in chosen.items() if study.specs[v].same_images(study.spec)}
+    gallery = study_gallery(study, alike) if shown and alike else None
     return render(study, parameters, papers, gallery, "../" if photographs else "")
 
 

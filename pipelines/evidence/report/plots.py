@@ -210,6 +210,15 @@ def draw_panel(title: str, draw: Callable[[Axes], None], words: str) -> Panel:
 
 
 def trained_detectors(study: Study, papers: Papers) -> dict[str, str]:
-    """Label to first run of the detectors set side by side that are trained."""
-    runs = {label: study.runs(row)["run"] for label, row in papers.compared.items()}
-    return {label: str(own.iloc[0]) for label, own in runs.items() if len(own)}
+    """Label to first run of the detectors set side by side that are trained.
+
+    Of a row over folds the label says which part of the photographs its first run tests.
+    """
+    chosen = {}
+    for label, row in papers.compared.items():
+        if len(own := study.runs(row)):
+            part = (
+                f", part {study.specs[own['run'].iloc[0]].fold}" if study.tests_folds(row) else ""
+            )
+            chosen[label + part] = str(own["run"].iloc[0])
+    return chosen

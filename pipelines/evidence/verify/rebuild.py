@@ -215,16 +215,16 @@ BUILDS: Mapping[str, Callable[[Study, Papers, Path], None]] = {
 
 
 def profile_record(study: Study) -> Record:
-    """The record of a run on the profile's own data set, at its own input size.
+    """The record of a run on the images of the profile's own settings.
 
     Raises:
         UserError: there is none.
     """
-    spec, ledger = study.spec, study.ledger
-    own = ledger[(ledger["dataset"] == spec.dataset) & (ledger["input_size"] == spec.input_size)]
-    if own.empty:
-        raise UserError(f"no run on {spec.dataset} at {spec.input_size}, whose data it would show")
-    return study.run(own["run"].iloc[0]).record()
+    spec = study.spec
+    for name in study.ledger["run"]:
+        if name in study.specs and study.specs[name].same_images(spec):
+            return study.run(name).record()
+    raise UserError(f"no run on {spec.dataset} at {spec.input_size}, whose data it would show")
 
 
 def other_versions(runs: Path) -> str:

@@ -1,6 +1,7 @@
 """The text's claims from made-up histories, worked out by hand."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -88,3 +89,13 @@ def test_the_seeds_of_an_anchor_set_are_one_point(tmp_path):
     found = anchor_scores(Study("quick", {}, specs, ledger, tmp_path), list(sets))
     assert found[["AP", "AP50"]].to_numpy().tolist() == [[12, 35], [9, 31]]
     assert found["A-score"].round(1).tolist() == [1.9, 2.3]  # as the paper's Table 5 has them
+
+
+def test_a_set_of_anchors_that_saw_more_images_is_no_point_beside_the_others(tmp_path):
+    sets = {"a": (20.0, 41, 81, 164), "b": (25.0, 38, 58, 87), "c": (30.0, 45, 60, 80)}
+    specs = {f"{name}-s0": RunSpec(input_size=512, anchors=sides) for name, sides in sets.items()}
+    specs["b-s0"] = replace(specs["b-s0"], iterations=300)
+    runs = [("a", 0, 10, 30), ("b", 0, 9, 31), ("c", 0, 8, 32)]
+    ledger = pd.DataFrame(runs, columns=["row", "seed", "AP", "AP50"])
+    found = anchor_scores(Study("quick", {}, specs, ledger, tmp_path), ["b", "a", "c"])
+    assert found["AP"].tolist() == [10, 8]

@@ -1,11 +1,12 @@
 """The specification: its defaults never change, and every field can be explained."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.data.dataset_spec import Fold
 from pipelines.data.tiling import Tiling
 from pipelines.runs.spec import RunSpec, explain_fields
 from pipelines.system.errors import UserError
@@ -77,3 +78,10 @@ def test_every_field_is_explained_with_its_default_and_its_choices():
 def test_a_wrong_value_is_answered_with_the_right_ones(values, message):
     with pytest.raises(UserError, match=message.replace("'", ".")):
         RunSpec.parse(values, "x")
+
+
+def test_runs_share_images_when_all_that_makes_them_is_equal():
+    one = RunSpec(dataset="laboro-mosaics", input_size=512)
+    assert one.same_images(replace(one, seed=3, detector="lapnet", iterations=7))
+    others = [{"fold": Fold.FIRST}, {"input_size": 256}, {"dataset": "nwpu"}, {"tiles": 512}]
+    assert not any(one.same_images(replace(one, **values)) for values in others)

@@ -79,3 +79,12 @@ def test_a_column_for_a_row_that_is_not_declared_is_refused(results):
     with pytest.raises(UserError, match="there is no row 'three'"):
         drawn(results, values)
     assert not (results / "figures").exists()
+
+
+def test_a_run_on_another_part_of_the_photographs_is_not_shown(results, prepared):
+    alone = drawn(results, parameters("laboro-mosaics"))["gallery/figure3.png"]
+    write_run(results / "runs" / "anchors-25-38-58-87-s0", prepared, [found(0.9)])
+    assert drawn(results, parameters("laboro-mosaics"))["gallery/figure3.png"] != alone
+    folded = parameters("laboro-mosaics")
+    folded["profiles"]["small"]["overrides"] = {"anchors-25-38-58-87": {"fold": "0"}}
+    assert drawn(results, folded)["gallery/figure3.png"] == alone
