@@ -59,7 +59,8 @@ def shared(profile):
     """Stages of a study but for its data sets, with one name for its folder."""
     text = (ROOT / "results" / profile / "dvc.yaml").read_text()
     stages = yaml.safe_load(re.sub(rf"\b{profile}\b", "PROFILE", text))["stages"]
-    del stages["data"]
+    for name in ("data", "folds"):
+        stages.pop(name, None)
     for stage in stages.values():
         own = "data/", "results/PROFILE/trained/"
         stage["deps"] = [name for name in stage["deps"] if not name.startswith(own)]
