@@ -80,8 +80,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             weights = _ArraysOnly(file, encoding="latin1").load()["model"]
         return {name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
     except (
-        pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, RuntimeError,
-    ) as error:  # fmt: skip
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path}: no weights of Detectron2: {reason}") from None
 

@@ -40,8 +40,14 @@ def main() -> None:
         help="pack prepared pixels, not the photographs that they are made of: larger, but the "
         "same for every version of Pillow",
     )
-    parser.add_argument("--take", nargs="+", type=Path, default=[], metavar="HOME.tar",
-                        help="take in what came home")  # fmt: skip
+    parser.add_argument(
+        "--take",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="HOME.tar",
+        help="take in what came home",
+    )
     arguments = parser.parse_args()
     if bool(arguments.study) == bool(arguments.take):
         raise UserError("name a study to pack, or --take what came home: one of them")

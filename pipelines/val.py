@@ -20,18 +20,22 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="folder of a trained run, or an exported .onnx")
     parser.add_argument("dataset", help="a data set's name, or the folder of one of your own")
     parser.add_argument(
-        "--split", metavar="NAME",
+        "--split",
+        metavar="NAME",
         help="train, val, test, or all of a folder (test; a folder without one has its val there)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
         help="what to write (results/val/MODEL-DATASET-SPLIT)",
-    )  # fmt: skip
+    )
     add_cutting_options(parser)
     parser.add_argument(
-        "--skip-broken-images", action="store_true",
+        "--skip-broken-images",
+        action="store_true",
         help="leave out photographs that cannot be read, with their boxes, and say how many",
-    )  # fmt: skip
+    )
     arguments = parser.parse_args()
     tiling = asked_tiling(arguments.tiles, arguments.overlap, whole=arguments.whole)
 

@@ -16,8 +16,11 @@ def modules():
 
 def commands():
     """Modules that are commands."""
-    return [name for name, path in modules().items() if path.parent == ROOT / "pipelines"
-            and path.stem != "__init__"]  # fmt: skip
+    return [
+        name
+        for name, path in modules().items()
+        if path.parent == ROOT / "pipelines" and path.stem != "__init__"
+    ]
 
 
 def _name(path):

@@ -9,9 +9,17 @@ from tests.imports import ROOT, commands
 
 HEAVY = ("torch", "torchvision", "pandas", "matplotlib", "scipy", "onnx", "tensorflow")
 WITH_PROFILE = (
-    "plan", "ledger", "speed", "tables", "claims", "figures", "report", "audit", "launch",
+    "plan",
+    "ledger",
+    "speed",
+    "tables",
+    "claims",
+    "figures",
+    "report",
+    "audit",
+    "launch",
     "expected",
-)  # fmt: skip
+)
 CALL = """
 import runpy, sys
 command, *sys.argv[1:] = sys.argv[1:]
@@ -27,8 +35,11 @@ def call(command, *arguments):
     program = CALL.format(heavy=HEAVY)
     done = subprocess.run(
         [sys.executable, "-c", program, command, *arguments],
-        cwd=ROOT, capture_output=True, text=True, env={"GLIBC_TUNABLES": "", "PATH": ""},
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={"GLIBC_TUNABLES": "", "PATH": ""},
+    )
     said, _, loaded = done.stdout.rpartition("LOADED")
     return said, done.stderr, done.returncode, loaded.split()
 

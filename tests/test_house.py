@@ -61,8 +61,13 @@ def test_method_and_baselines_know_nothing_of_pipelines():
         if target.startswith("pipelines")
     ]
     assert arrows == []
-    assert not [n for n in modules() if n.startswith("method")
-                for t in imported(n) if t.startswith("baselines")]  # fmt: skip
+    assert not [
+        n
+        for n in modules()
+        if n.startswith("method")
+        for t in imported(n)
+        if t.startswith("baselines")
+    ]
 
 
 def test_there_is_no_circle():
@@ -91,6 +96,9 @@ def test_no_function_is_long():
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    long = [f"{path}: {name}, {count} lines" for path, name, count in functions
-            if count > LONGEST_FUNCTION]  # fmt: skip
+    long = [
+        f"{path}: {name}, {count} lines"
+        for path, name, count in functions
+        if count > LONGEST_FUNCTION
+    ]
     assert long == []

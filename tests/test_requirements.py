@@ -166,6 +166,9 @@ def test_what_the_locks_are_made_for_is_what_the_project_accepts():
     environment = {**os.environ, "PYTHON": sys.executable}
     done = subprocess.run(
         [ROOT / "requirements/python.sh", *VERSIONS],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == sys.executable

@@ -262,10 +262,16 @@ def serve(answers: BinaryIO) -> None:
     table: dict[str, Callable[..., Reply]] = {
         request.__name__: request
         for request in (
-            program.build, program.load, program.restore, program.predict, program.detect,
-            program.flops, program.record, program.train,
+            program.build,
+            program.load,
+            program.restore,
+            program.predict,
+            program.detect,
+            program.flops,
+            program.record,
+            program.train,
         )
-    }  # fmt: skip
+    }
     for header, arrays in _requests(sys.stdin.buffer):
         try:
             header, arrays = table[header.pop("request")](**header, **arrays)

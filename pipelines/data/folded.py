@@ -46,9 +46,12 @@ def folded(
     names = [image.file_name for image in pool.split.images]
     try:
         parts = fold_split(
-            names, class_counts(pool.split), int(spec.fold),
-            group_size=MOSAIC if mosaics else 1, seed=spec.split_seed,
-        )  # fmt: skip
+            names,
+            class_counts(pool.split),
+            int(spec.fold),
+            group_size=MOSAIC if mosaics else 1,
+            seed=spec.split_seed,
+        )
     except ValueError as error:
         raise UserError(f"{spec.name}: fold: {error}") from None
     if parts.buffered:

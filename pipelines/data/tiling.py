@@ -71,10 +71,12 @@ def add_tiling_options(parser: ArgumentParser, what: str) -> None:
     """The options `--tiles` and `--overlap`; `what` says what the first does."""
     parser.add_argument("--tiles", type=int, metavar="S", help=f"{what}, of S px a side")
     parser.add_argument(
-        "--overlap", type=float, metavar="SHARE",
+        "--overlap",
+        type=float,
+        metavar="SHARE",
         help=f"share of a tile's side that the next one has too (0 to {LARGEST_OVERLAP:g}; "
-             f"{DEFAULT_OVERLAP:g}), best above the objects' sides",
-    )  # fmt: skip
+        f"{DEFAULT_OVERLAP:g}), best above the objects' sides",
+    )
 
 
 def add_cutting_options(parser: ArgumentParser) -> None:

@@ -31,10 +31,16 @@ def deviations(study: Study, papers: Papers) -> pd.DataFrame:
     numbered = [t for paper in papers for t in paper.tables.values() if t.numbered]
     rows += [row for table in numbered for row in _released_rows(table, study)]
     rows += [
-        {"number": choice.number, "subject": choice.subject, "paper": choice.paper,
-         "here": choice.here, "runs": "", "effect on AP [95 %]": "not measured"}
+        {
+            "number": choice.number,
+            "subject": choice.subject,
+            "paper": choice.paper,
+            "here": choice.here,
+            "runs": "",
+            "effect on AP [95 %]": "not measured",
+        }
         for choice in papers.choices
-    ]  # fmt: skip
+    ]
     return pd.DataFrame([row for row in rows if row["runs"] != "0"])
 
 
@@ -42,10 +48,15 @@ def _released_rows(table: Table, study: Study) -> list[dict[str, str]]:
     """What the released code does otherwise: the rows of a table but its reference."""
     own = [row for row in table.rows.values() if row.row not in (None, table.reference)]
     return [
-        _released_row(f"{table.numbered}{number}", row.label, study, str(row.row),
-                      row.reference or table.reference)
+        _released_row(
+            f"{table.numbered}{number}",
+            row.label,
+            study,
+            str(row.row),
+            row.reference or table.reference,
+        )
         for number, row in enumerate(own, start=1)
-    ]  # fmt: skip
+    ]
 
 
 def _condition_row(condition: Condition, specs: Iterable[RunSpec]) -> dict[str, str]:

@@ -209,8 +209,11 @@ def read_table(name: str, entry: Any, where: str) -> Table:
     """
     values = dict(mapping(entry, where))
     rows = mapping(values.pop("rows", {}), f"{where}: rows")
-    heads = {key: make(Heads, values.pop(key), f"{where}: {key}")
-             for key in ("original", "custom") if key in values}  # fmt: skip
+    heads = {
+        key: make(Heads, values.pop(key), f"{where}: {key}")
+        for key in ("original", "custom")
+        if key in values
+    }
     table = make(
         Table,
         values,
@@ -260,8 +263,11 @@ def _require(part: Table | PaperFigure, names: tuple[str, ...], where: str) -> N
 
 def _read_row(label: str, entry: Any, where: str) -> Row:
     values = mapping(entry, where)
-    printed = {key: _cell(value, f"{where}: {key}") for key, value in values.items()
-               if METRIC.fullmatch(key)}  # fmt: skip
+    printed = {
+        key: _cell(value, f"{where}: {key}")
+        for key, value in values.items()
+        if METRIC.fullmatch(key)
+    }
     rest = {key: value for key, value in values.items() if key not in printed}
     return make(Row, rest, where, label=label, printed=printed)
 

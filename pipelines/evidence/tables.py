@@ -196,8 +196,14 @@ def _remark(paper: Paper, table: Table, study: Study) -> str:
         return " ".join([table.remark, *not_timed(table, study.folder)]).strip()
     if table.builder is not Builder.TRAINED:
         return table.remark
-    said = (study.notice, table.remark, "The numbers are explained in `deviations.md`.",
-            paper.remark, DIFFERENCES, TRAINED_AT)  # fmt: skip
+    said = (
+        study.notice,
+        table.remark,
+        "The numbers are explained in `deviations.md`.",
+        paper.remark,
+        DIFFERENCES,
+        TRAINED_AT,
+    )
     return " ".join(part for part in said if part)
 
 

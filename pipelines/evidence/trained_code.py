@@ -12,9 +12,15 @@ from pipelines.system.machine import code_state
 from pipelines.system.paths import REPOSITORY
 
 TRAINING_CODE = (
-    "method", "baselines", "pipelines/system", "pipelines/data", "pipelines/runs",
-    "pipelines/detectors", "pipelines/training", "pipelines/evaluation",
-)  # fmt: skip
+    "method",
+    "baselines",
+    "pipelines/system",
+    "pipelines/data",
+    "pipelines/runs",
+    "pipelines/detectors",
+    "pipelines/training",
+    "pipelines/evaluation",
+)
 """Folders with the code that a training runs."""
 
 

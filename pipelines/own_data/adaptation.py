@@ -75,9 +75,17 @@ def adapt(
     better = [suspicion.sentence for suspicion in squeezed]
     better += beyond_reach(boxes, sizes, input_size, ranked[0])
     return Proposal(
-        input_size, split.class_names, counts, boxes, sizes, class_weights(counts), tuple(ranked),
-        tiling, cost(ranked[0], input_size, len(counts)), tuple(better),
-    )  # fmt: skip
+        input_size,
+        split.class_names,
+        counts,
+        boxes,
+        sizes,
+        class_weights(counts),
+        tuple(ranked),
+        tiling,
+        cost(ranked[0], input_size, len(counts)),
+        tuple(better),
+    )
 
 
 def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -144,8 +152,12 @@ def _objects(split: PreparedSplit) -> tuple[Tensor, Tensor]:
 def training_command(dataset: str, proposal: Proposal) -> str:
     """The line that trains the workbench's run with the proposal, on its data and input size."""
     best = proposal.chosen
-    values = {"attach": best.attach, "anchors": best.anchors, "aspect_ratios": best.aspect_ratios,
-              "class_weights": proposal.class_weights}  # fmt: skip
+    values = {
+        "attach": best.attach,
+        "anchors": best.anchors,
+        "aspect_ratios": best.aspect_ratios,
+        "class_weights": proposal.class_weights,
+    }
     lists = {key: f"[{joined(value, ',')}]" for key, value in values.items()}
     changes = {"profile": "own", "dataset": dataset, "input_size": proposal.input_size}
     if tiling := proposal.tiling:

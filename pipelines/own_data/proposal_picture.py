@@ -30,8 +30,11 @@ def draw(best: Candidate, boxes: Tensor, sizes: Tensor, input_size: int) -> Figu
     size_axes.hist(sizes.numpy(), bins=40, color=BLUE)
     for side in best.anchors:
         size_axes.axvline(side, color=ORANGE, lw=1.5)
-    size_axes.set(xlabel="side of the equal square at 512×512, px", ylabel="training objects",
-                  title="Sizes, and the anchors (lines)")  # fmt: skip
+    size_axes.set(
+        xlabel="side of the equal square at 512×512, px",
+        ylabel="training objects",
+        title="Sizes, and the anchors (lines)",
+    )
     _shapes(shape_axes, best, boxes)
     sides = [side * input_size / REFERENCE_SIZE for side in best.anchors]
     reached = best_overlaps(boxes, sides, best.strides, input_size, best.aspect_ratios)
@@ -54,8 +57,11 @@ def _shapes(axes: Axes, best: Candidate, boxes: Tensor) -> None:
     ticks = [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 10) if 1 / widest <= tick <= widest]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="width over height in the input", ylabel="training objects",
-             title="Shapes, and those of the anchors (lines)")  # fmt: skip
+    axes.set(
+        xlabel="width over height in the input",
+        ylabel="training objects",
+        title="Shapes, and those of the anchors (lines)",
+    )
 
 
 def _overlaps(axes: Axes, best: Candidate, reached: Tensor) -> None:
@@ -64,9 +70,11 @@ def _overlaps(axes: Axes, best: Candidate, reached: Tensor) -> None:
     axes.axvline(rule.positive_iou, color=ORANGE, lw=1.5)
     axes.axvline(rule.fallback_iou, color=ORANGE, lw=1.5, ls="--")
     axes.set(
-        xlabel="overlap with the best anchor", ylabel="training objects",
+        xlabel="overlap with the best anchor",
+        ylabel="training objects",
         title=f"Coverage: {best.recall:.1%} matched (line),\n"
-              f"{best.fallback_recall:.1%} with the fallback (dashed)")  # fmt: skip
+        f"{best.fallback_recall:.1%} with the fallback (dashed)",
+    )
 
 
 def _scores(axes: Axes, best: Candidate) -> None:
@@ -74,7 +82,10 @@ def _scores(axes: Axes, best: Candidate) -> None:
     axes.axhspan(*A_SCORE_RANGE, color=GREEN, alpha=0.2, label="wanted for the mean")
     axes.bar(heads, best.scores, color=BLUE, width=0.6)
     axes.axhline(best.mean_score, color=ORANGE, lw=1.5, label="mean")
-    axes.set(xlabel="anchor of the head", ylabel="receptive field / anchor",
-             title=f"A-scores, blocks {best.attach[0]} and {best.attach[1]}",
-             ylim=(0, 1.3 * max(*best.scores, A_SCORE_RANGE[1])))  # fmt: skip
+    axes.set(
+        xlabel="anchor of the head",
+        ylabel="receptive field / anchor",
+        title=f"A-scores, blocks {best.attach[0]} and {best.attach[1]}",
+        ylim=(0, 1.3 * max(*best.scores, A_SCORE_RANGE[1])),
+    )
     axes.legend(frameon=False, loc="upper center", ncols=2)

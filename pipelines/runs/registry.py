@@ -112,12 +112,17 @@ def _ssd(name: str, summary: str, attach: tuple[int, int]) -> Entry:
         family=Family.SSD,
         settings=OWN_DETECTORS
         | {
-            "attach", "anchors", "aspect_ratios", "class_weights", "head_init", "sampler",
+            "attach",
+            "anchors",
+            "aspect_ratios",
+            "class_weights",
+            "head_init",
+            "sampler",
             "released",
         },
         attach=attach,
         not_exported=None,
-    )  # fmt: skip
+    )
 
 
 def _detectron2(name: str, summary: str, configuration: str, *, two_stage: bool = False) -> Entry:
@@ -132,12 +137,23 @@ def _detectron2(name: str, summary: str, configuration: str, *, two_stage: bool 
         configuration=f"COCO-Detection/{configuration}.yaml",
         two_stage=two_stage,
         packages=(
-            "sal-detectron2", "fvcore", "iopath", "omegaconf", "antlr4-python3-runtime", "yacs",
-            "tabulate", "termcolor", "cloudpickle", "portalocker", "packaging", "setuptools",
-            "pydot", "pyparsing",
+            "sal-detectron2",
+            "fvcore",
+            "iopath",
+            "omegaconf",
+            "antlr4-python3-runtime",
+            "yacs",
+            "tabulate",
+            "termcolor",
+            "cloudpickle",
+            "portalocker",
+            "packaging",
+            "setuptools",
+            "pydot",
+            "pyparsing",
         ),
         compiled_packages=("pycocotools", "pyyaml"),
-    )  # fmt: skip
+    )
 
 
 _BUILT_IN = (
@@ -158,7 +174,11 @@ _BUILT_IN = (
         family=Family.LAPNET,
         settings=OWN_DETECTORS
         | {
-            "backbone", "overlap", "ambiguity", "balance", "classification",
+            "backbone",
+            "overlap",
+            "ambiguity",
+            "balance",
+            "classification",
             "weights_learning_rate",
         },
         size_step=32,
@@ -204,7 +224,7 @@ _BUILT_IN = (
         "Detectron2's RetinaNet on ResNet-50 with a feature pyramid",
         "retinanet_R_50_FPN_3x",
     ),
-)  # fmt: skip
+)
 
 ENTRIES = {entry.name: entry for entry in _BUILT_IN}
 """Every detector that a run can train, by its name."""

@@ -20,9 +20,16 @@ from pipelines.runs.registry import ENTRIES, DetectorName, Entry, Family, Traine
 from pipelines.system.errors import UserError
 
 __all__ = [
-    "Augment", "DetectorName", "Optimiser", "Precision", "Released", "RunSpec", "Schedule",
-    "Switch", "explain_fields",
-]  # fmt: skip
+    "Augment",
+    "DetectorName",
+    "Optimiser",
+    "Precision",
+    "Released",
+    "RunSpec",
+    "Schedule",
+    "Switch",
+    "explain_fields",
+]
 OWN_DETECTORS = "the detectors of this project"
 
 
@@ -132,8 +139,13 @@ class RunSpec:
         for name in ("input_size", "batch_size", "learning_rate", "width", "max_detections"):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
         for name in (
-            "seed", "iterations", "weight_decay", "warmup", "validate_every", "threads",
-        ):  # fmt: skip
+            "seed",
+            "iterations",
+            "weight_decay",
+            "warmup",
+            "validate_every",
+            "threads",
+        ):
             _require(getattr(self, name) >= 0, name, "must not be below 0", getattr(self, name))
         scored = self.iterations > 0 or self.init.endswith(".safetensors")
         _require(scored, "iterations", "may be 0 only if init is a run's weights", self.iterations)
@@ -222,8 +234,12 @@ def explain_fields() -> str:
     hints = get_type_hints(RunSpec)
     lines = []
     for own in fields(RunSpec):
-        values = [str(v) for k in (hints[own.name], *get_args(hints[own.name]))
-                  if isinstance(k, type) and issubclass(k, StrEnum) for v in k]  # fmt: skip
+        values = [
+            str(v)
+            for k in (hints[own.name], *get_args(hints[own.name]))
+            if isinstance(k, type) and issubclass(k, StrEnum)
+            for v in k
+        ]
         choice = f"\n    one of {', '.join(values)}" if values else ""
         lines.append(f"{own.name}: {own.default}\n    {own.metadata['help']}{choice}")
         if own.name == "detector":

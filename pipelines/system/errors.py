@@ -54,8 +54,11 @@ def run_cli(main: Callable[[], None]) -> None:
         if error.errno not in DISK_FULL:
             raise
         place = error.filename or "results/, .checkpoints/ or data/"
-        print(f"error: {place}: no space is left on its disk; free some and start again, "
-              "what was finished is kept", file=sys.stderr)  # fmt: skip
+        print(
+            f"error: {place}: no space is left on its disk; free some and start again, "
+            "what was finished is kept",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

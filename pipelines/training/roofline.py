@@ -102,13 +102,15 @@ def bounds(input_size: int, batch_sizes: Sequence[int], gpu: Gpu) -> pd.DataFram
                 "bytes": batch_size / (step.moved / (gpu.bandwidth * 1e12)),
                 "arithmetic": batch_size / (step.flops / (gpu.tflops * 1e12)),
             }
-            rows.append({
-                "detector": detector,
-                "batch": batch_size,
-                "operations": step.operations,
-                "MB an image": step.moved / batch_size / 1e6,
-                "GFLOP an image": step.flops / batch_size / 1e9,
-                **{f"images/s by {name}": limit for name, limit in limits.items()},
-                "at most": min(limits.values()),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "detector": detector,
+                    "batch": batch_size,
+                    "operations": step.operations,
+                    "MB an image": step.moved / batch_size / 1e6,
+                    "GFLOP an image": step.flops / batch_size / 1e9,
+                    **{f"images/s by {name}": limit for name, limit in limits.items()},
+                    "at most": min(limits.values()),
+                }
+            )
     return pd.DataFrame(rows)

@@ -31,9 +31,15 @@ WEIGHTS = {"model": {"a": np.array([[1.5, 2.5]])}}
 
 def steps_of(detector, **changes):
     settings: dict[str, Any] = {
-        "batch_size": 1, "learning_rate": 0.01, "weight_decay": 1e-4, "iterations": 27,
-        "warmup": 3, "cosine": False, "autocast": contextlib.nullcontext(), "seed": 0,
-    }  # fmt: skip
+        "batch_size": 1,
+        "learning_rate": 0.01,
+        "weight_decay": 1e-4,
+        "iterations": 27,
+        "warmup": 3,
+        "cosine": False,
+        "autocast": contextlib.nullcontext(),
+        "seed": 0,
+    }
     return Detectron2Steps(detector, **settings | changes)
 
 

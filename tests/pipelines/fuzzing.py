@@ -12,9 +12,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
     | st.sampled_from([-1, 0, 1e30, 2**63, "auto", "../../out", "/tmp/out", "a\nb", "-x", "", "é"])
-)  # fmt: skip
+)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),

@@ -23,10 +23,14 @@ def random_case(seed):
             category = int(rng.integers(1, 4))
             annotations.append(
                 {
-                    "id": len(annotations) + 1, "image_id": image, "category_id": category,
-                    "bbox": box, "area": box[2] * box[3], "iscrowd": crowd,
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": category,
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": crowd,
                 }
-            )  # fmt: skip
+            )
             for _ in range(rng.integers(0, 4)):
                 shift = rng.normal(0, side / 8, 4)
                 near = [float(v) for v in np.maximum(np.add(box, shift), 1)]

@@ -3,13 +3,20 @@
 from pipelines.runs.spec import RunSpec
 
 COST = {
-    "parameters": 10, "flops_an_image": 20, "training_seconds": 30.0, "training_images": 16,
-    "images_a_second": 10.5, "peak_memory_mib": 100.0,
-}  # fmt: skip
+    "parameters": 10,
+    "flops_an_image": 20,
+    "training_seconds": 30.0,
+    "training_images": 16,
+    "images_a_second": 10.5,
+    "peak_memory_mib": 100.0,
+}
 MACHINE = {
-    "device": "A processor", "device_type": "cpu", "threads": 1, "python": "3.11.1",
+    "device": "A processor",
+    "device_type": "cpu",
+    "threads": 1,
+    "python": "3.11.1",
     "packages": {"torch": "2.0"},
-}  # fmt: skip
+}
 
 
 def record_of(spec: RunSpec, name="run", classes=("ripe", "unripe"), **changes):

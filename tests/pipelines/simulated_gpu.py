@@ -24,9 +24,14 @@ from torch.utils.backend_registration import (
 )
 
 VALUES_NEEDED = (
-    "_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique", "repeat_interleave",
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "unique",
+    "_unique",
+    "repeat_interleave",
     "equal",
-)  # fmt: skip
+)
 """Beginnings of operations whose result, or the size of it, the host must know."""
 INDEXED = ("index", "index_put", "index_put_", "_index_put_impl_")
 TRANSFERS = ("_to_copy", "copy_")
@@ -57,9 +62,13 @@ class OnGpu(Tensor):
     @staticmethod
     def __new__(cls, of_host: Tensor) -> OnGpu:
         made: OnGpu = Tensor._make_wrapper_subclass(
-            cls, of_host.shape, strides=of_host.stride(),
-            storage_offset=of_host.storage_offset(), dtype=of_host.dtype, device=GPU,
-        )  # fmt: skip
+            cls,
+            of_host.shape,
+            strides=of_host.stride(),
+            storage_offset=of_host.storage_offset(),
+            dtype=of_host.dtype,
+            device=GPU,
+        )
         made.of_host = of_host
         return made
 

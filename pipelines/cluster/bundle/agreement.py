@@ -51,8 +51,14 @@ def agreements(device: torch.device, deadline: float) -> Iterator[Agreement]:
     for name in comparable():
         if time.monotonic() > deadline:
             return
-        spec = RunSpec(detector=name, input_size=SIZE, precision=Precision.FP32, init="none",
-                       batch_size=BATCH, compile=Switch.OFF)  # fmt: skip
+        spec = RunSpec(
+            detector=name,
+            input_size=SIZE,
+            precision=Precision.FP32,
+            init="none",
+            batch_size=BATCH,
+            compile=Switch.OFF,
+        )
         try:
             yield compare(spec, device)
         except (ImportError, UserError) as error:

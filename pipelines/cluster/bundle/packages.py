@@ -71,11 +71,22 @@ def pack_wheels(folder: Path, names: Sequence[str], python: str | None, machine:
     platforms = [f"manylinux_{version}_{machine}" for version in MANYLINUX]
     platforms += [f"manylinux2014_{machine}"]
     command: list[str | Path] = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-        "--python-version", python, "--implementation", "cp", "--dest", folder / WHEELS,
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--python-version",
+        python,
+        "--implementation",
+        "cp",
+        "--dest",
+        folder / WHEELS,
         *(part for platform in platforms for part in ("--platform", platform)),
         *(f"{name}=={importlib.metadata.version(name)}" for name in names),
-    ]  # fmt: skip
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]

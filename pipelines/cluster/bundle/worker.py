@@ -249,9 +249,12 @@ def main() -> None:
         "--seconds", type=float, default=check.SECONDS, help="for --check at most (%(default)s)"
     )
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=10.0, metavar="S",
+        "--checkpoint-seconds",
+        type=float,
+        default=10.0,
+        metavar="S",
         help="least time between two checkpoints of a run (%(default)s)",
-    )  # fmt: skip
+    )
     arguments = parser.parse_args()
     for option in ("minutes", "jobs", "seconds"):
         value = getattr(arguments, option)

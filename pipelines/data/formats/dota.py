@@ -17,10 +17,22 @@ from pipelines.data.records import CocoSplit, ImageRecord
 from pipelines.system.errors import UserError, note
 
 CLASSES = (
-    "plane", "ship", "storage-tank", "baseball-diamond", "tennis-court",
-    "basketball-court", "ground-track-field", "harbor", "bridge", "large-vehicle",
-    "small-vehicle", "helicopter", "roundabout", "soccer-ball-field", "swimming-pool",
-)  # fmt: skip
+    "plane",
+    "ship",
+    "storage-tank",
+    "baseball-diamond",
+    "tennis-court",
+    "basketball-court",
+    "ground-track-field",
+    "harbor",
+    "bridge",
+    "large-vehicle",
+    "small-vehicle",
+    "helicopter",
+    "roundabout",
+    "soccer-ball-field",
+    "swimming-pool",
+)
 """Category id k is CLASSES[k - 1]."""
 
 PARTS = {"train": "train", "test": "val"}

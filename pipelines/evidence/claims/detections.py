@@ -54,10 +54,14 @@ def _compare(
     ours = t_interval([row[seed] - reference[seed] for seed in seeds])
     several = len(seeds) > 1
     return Answer(
-        judge_direction(DIRECTIONS[published], ours), why if several else f"{ONE_SEED}; {why}",
-        published, f"{ours.estimate:+.1f}", describe_interval(ours, "+") if several else "",
-        str(len(seeds)), evidence.data,
-    )  # fmt: skip
+        judge_direction(DIRECTIONS[published], ours),
+        why if several else f"{ONE_SEED}; {why}",
+        published,
+        f"{ours.estimate:+.1f}",
+        describe_interval(ours, "+") if several else "",
+        str(len(seeds)),
+        evidence.data,
+    )
 
 
 def _by_seed(study: Study, row: str, measure: Callable[[Path], float]) -> dict[int, float]:

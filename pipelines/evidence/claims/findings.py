@@ -51,10 +51,15 @@ def check_convergence(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     else:
         verdict, why = judge_value(published, ours, n), WITHIN_A_POINT
     return Answer(
-        verdict, why, published.text, f"{ours.estimate:.1f}",
-        describe_interval(ours) if n > 1 else "", str(n), evidence.data,
+        verdict,
+        why,
+        published.text,
+        f"{ours.estimate:.1f}",
+        describe_interval(ours) if n > 1 else "",
+        str(n),
+        evidence.data,
         f"{ours.estimate - published.middle:+.1f}",
-    )  # fmt: skip
+    )
 
 
 def check_sooner(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -77,10 +82,13 @@ def check_sooner(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     return Answer(
         judge_difference(size, ours) if size else judge_direction(DIRECTIONS[text], ours),
         WITHIN_A_POINT if len(seeds) > 1 else f"2 seeds a row come first; {WITHIN_A_POINT}",
-        text, f"{ours.estimate:+.1f}",
-        describe_interval(ours, "+") if len(seeds) > 1 else "", str(len(seeds)), evidence.data,
+        text,
+        f"{ours.estimate:+.1f}",
+        describe_interval(ours, "+") if len(seeds) > 1 else "",
+        str(len(seeds)),
+        evidence.data,
         f"{ours.estimate - size.middle:+.1f}" if size else "",
-    )  # fmt: skip
+    )
 
 
 def check_spread(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -100,17 +108,24 @@ def check_spread(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     fewest = min(map(len, values))
     if fewest < 2:
         return Answer(
-            Verdict.INCONCLUSIVE, f"2 seeds a row come first; {why}", published.text, n=str(fewest),
+            Verdict.INCONCLUSIVE,
+            f"2 seeds a row come first; {why}",
+            published.text,
+            n=str(fewest),
             data=evidence.data,
-        )  # fmt: skip
+        )
     ours = spread_ratio(*values)
     around = Interval(ours.estimate - 1, ours.low - 1, ours.high - 1)
     return Answer(
         judge_direction(1 if published.middle > 1 else -1, around),
         why,
-        published.text, f"{ours.estimate:.2f}", describe_interval(ours, places=2), str(fewest),
-        evidence.data, f"{ours.estimate - published.middle:+.2f}",
-    )  # fmt: skip
+        published.text,
+        f"{ours.estimate:.2f}",
+        describe_interval(ours, places=2),
+        str(fewest),
+        evidence.data,
+        f"{ours.estimate - published.middle:+.2f}",
+    )
 
 
 def check_correlation(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -128,9 +143,13 @@ def check_correlation(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     ours = Interval(float(found.statistic), float(span.low), float(span.high))
     return Answer(
         judge_direction(DIRECTIONS[published], ours),
-        "Pearson's r over sets of anchors trained alike", published,
-        f"{ours.estimate:+.2f}", describe_interval(ours, "+", 2), str(len(own)), evidence.data,
-    )  # fmt: skip
+        "Pearson's r over sets of anchors trained alike",
+        published,
+        f"{ours.estimate:+.2f}",
+        describe_interval(ours, "+", 2),
+        str(len(own)),
+        evidence.data,
+    )
 
 
 def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -156,11 +175,14 @@ def check_anchor_weights(claim: Mapping[str, Any], evidence: Evidence) -> Answer
     ours = t_interval([correlate(record) for record in records])
     why = "Spearman's ρ" + (f"; {ONE_SEED}" if len(records) == 1 else "")
     return Answer(
-        judge_direction(DIRECTIONS[claim["published"]], ours), why, claim["published"],
+        judge_direction(DIRECTIONS[claim["published"]], ours),
+        why,
+        claim["published"],
         f"{ours.estimate:+.2f}",
-        describe_interval(ours, "+", 2) if len(records) > 1 else "", str(len(records)),
+        describe_interval(ours, "+", 2) if len(records) > 1 else "",
+        str(len(records)),
         evidence.data,
-    )  # fmt: skip
+    )
 
 
 def _learned(record: Record) -> Mapping[str, Any]:

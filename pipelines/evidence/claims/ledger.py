@@ -44,9 +44,20 @@ CHECKS: Mapping[str, Check] = {
 """Kind of check to the function that answers it; a claim names one of them."""
 
 COLUMNS = (
-    "paper", "place", "claim", "published", "ours", "interval", "n", "data", "difference",
-    "verdict", "why", "group", "source",
-)  # fmt: skip
+    "paper",
+    "place",
+    "claim",
+    "published",
+    "ours",
+    "interval",
+    "n",
+    "data",
+    "difference",
+    "verdict",
+    "why",
+    "group",
+    "source",
+)
 RULES = f"""How a verdict comes about:
 
 - What a paper prints stands for all that rounds to it.
@@ -110,10 +121,16 @@ def answer_all(papers: Papers, study: Study, claims: Sequence[Claim] | None = No
     for claim in read_claims(papers) if claims is None else claims:
         given = answer(claim, Evidence(study, claim.paper))
         said = {name: getattr(given, name) for name in COLUMNS if hasattr(given, name)}
-        rows.append({
-            "paper": claim.paper.name, "place": claim.place, "claim": claim.text, **said,
-            "group": claim.group.value, "source": claim.place_in_file,
-        })  # fmt: skip
+        rows.append(
+            {
+                "paper": claim.paper.name,
+                "place": claim.place,
+                "claim": claim.text,
+                **said,
+                "group": claim.group.value,
+                "source": claim.place_in_file,
+            }
+        )
     return pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
 
 

@@ -114,9 +114,13 @@ def _derived(paper: Paper, table: Table) -> Iterator[Claim]:
         if row.a_score is not None:
             sides = [float(side) for side in label.split("/")]
             yield claim(
-                f"rows/{label}/a_score", f"{label}: mean A-score", row.a_score,
-                derived="mean A-score", attach="custom", anchors=sides,
-            )  # fmt: skip
+                f"rows/{label}/a_score",
+                f"{label}: mean A-score",
+                row.a_score,
+                derived="mean A-score",
+                attach="custom",
+                anchors=sides,
+            )
 
 
 def _aligned(
@@ -126,12 +130,24 @@ def _aligned(
     for head, anchor in enumerate(anchors):
         what = f"{attach} SSD, anchor {anchor}"
         place: dict[str, Any] = {"head": head, "anchors": anchors}
-        yield (f"{attach}/fields/{head}", f"{what}: field", heads.fields[head],
-               {"derived": "head field", **place})  # fmt: skip
-        yield (f"{attach}/a_scores/{head}", f"{what}: A-score", heads.a_scores[head],
-               {"derived": "head A-score", **place})  # fmt: skip
-    yield (f"{attach}/mean", f"{attach} SSD: mean A-score", heads.mean,
-           {"derived": "mean A-score", "anchors": anchors})  # fmt: skip
+        yield (
+            f"{attach}/fields/{head}",
+            f"{what}: field",
+            heads.fields[head],
+            {"derived": "head field", **place},
+        )
+        yield (
+            f"{attach}/a_scores/{head}",
+            f"{what}: A-score",
+            heads.a_scores[head],
+            {"derived": "head A-score", **place},
+        )
+    yield (
+        f"{attach}/mean",
+        f"{attach} SSD: mean A-score",
+        heads.mean,
+        {"derived": "mean A-score", "anchors": anchors},
+    )
 
 
 def _timed(paper: Paper, table: Table) -> Iterator[Claim]:
@@ -198,12 +214,21 @@ def _cells(paper: Paper, table: Table) -> Iterator[Claim]:
                 continue
             for place, (statistic, figure) in enumerate(zip(STATISTICS, value, strict=True)):
                 yield claim(
-                    f"{metric}/{place}", f"{label}: {metric}, {statistic} of the runs", row,
-                    metric=metric, statistic=statistic, runs=table.repeats, published=figure,
-                )  # fmt: skip
+                    f"{metric}/{place}",
+                    f"{label}: {metric}, {statistic} of the runs",
+                    row,
+                    metric=metric,
+                    statistic=statistic,
+                    runs=table.repeats,
+                    published=figure,
+                )
         for place, figure in enumerate(row.per_class):
             name = table.classes[place]
             yield claim(
-                f"per_class/{place}", f"{label}: AP of {name}", row,
-                metric="VOC07", published=figure, **{"class": name},
-            )  # fmt: skip
+                f"per_class/{place}",
+                f"{label}: AP of {name}",
+                row,
+                metric="VOC07",
+                published=figure,
+                **{"class": name},
+            )

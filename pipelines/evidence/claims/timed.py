@@ -32,9 +32,14 @@ def check_frames(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     else:
         verdict, why = Verdict.NOT_TESTABLE, f"device: {device}; ours is {_describe(own)}"
     return Answer(
-        verdict, why, published.text, f"{ours:.1f}", n=str(own["rounds"]),
-        data=_data(evidence), difference=f"{ours - published.middle:+.1f}",
-    )  # fmt: skip
+        verdict,
+        why,
+        published.text,
+        f"{ours:.1f}",
+        n=str(own["rounds"]),
+        data=_data(evidence),
+        difference=f"{ours - published.middle:+.1f}",
+    )
 
 
 def check_speed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -56,10 +61,15 @@ def check_speed(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     if untrained:
         why += f"; untrained: {' and '.join(map(str, untrained))}"
     return Answer(
-        judge_speed(published, ours), why, published.text, f"{ours.estimate:.2f}",
-        describe_interval(ours, places=2), str(one["rounds"]), _data(evidence),
+        judge_speed(published, ours),
+        why,
+        published.text,
+        f"{ours.estimate:.2f}",
+        describe_interval(ours, places=2),
+        str(one["rounds"]),
+        _data(evidence),
         difference=f"{ours.estimate - published.middle:+.2f}",
-    )  # fmt: skip
+    )
 
 
 def _timed(study: Study) -> pd.DataFrame:

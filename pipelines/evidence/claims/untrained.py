@@ -164,9 +164,12 @@ def check_significance(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     return Answer(
         verdict,
         f"Welch's interval of the paper's own means and spreads {shown} zero",
-        claim["published"], f"{theirs.estimate:+.1f}", describe_interval(theirs, "+"), str(runs),
+        claim["published"],
+        f"{theirs.estimate:+.1f}",
+        describe_interval(theirs, "+"),
+        str(runs),
         "none: the paper's own figures",
-    )  # fmt: skip
+    )
 
 
 def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
@@ -185,19 +188,26 @@ def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         published = Published.parse(claim["published"])
         verdict = judge_exactly(published, total)
         return Answer(
-            verdict, "counted from the published sizes of the boxes", published.text, str(total),
-            n=str(total), data=data, difference=f"{total - published.middle:+g}",
-        )  # fmt: skip
+            verdict,
+            "counted from the published sizes of the boxes",
+            published.text,
+            str(total),
+            n=str(total),
+            data=data,
+            difference=f"{total - published.middle:+g}",
+        )
     published = Published.parse(claim["published"])
     scale = REFERENCE_SIZE / 100 if claim.get("unit") == "pixels" else 1
     if claim["sizes"] == "within":
         low, high = (round(end / scale) for end in claim["published"])
         share = sum(boxes for start, boxes in bins.items() if low <= start < high) / total
         verdict = (
-            Verdict.REPRODUCED if share >= MAIN_SHARE
-            else Verdict.PARTLY if share >= 0.5
+            Verdict.REPRODUCED
+            if share >= MAIN_SHARE
+            else Verdict.PARTLY
+            if share >= 0.5
             else Verdict.CONTRADICTED
-        )  # fmt: skip
+        )
         why = f"{share:.0%} of the boxes lie between {low} and {high} %; {MAIN_SHARE:.0%} would do"
         return Answer(verdict, why, published.text, f"{share:.0%} inside", n=str(total), data=data)
     start = min(bins) if claim["sizes"] == "smallest" else max(bins)
@@ -206,8 +216,11 @@ def check_sizes(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
     return Answer(
         Verdict.REPRODUCED if inside else Verdict.INCONCLUSIVE,
         f"the {claim['sizes']} training box" + ("" if inside else "; no sizes of the test boxes"),
-        published.text, f"{low:.0f} to {high:.0f}", n=str(total), data=data,
-    )  # fmt: skip
+        published.text,
+        f"{low:.0f} to {high:.0f}",
+        n=str(total),
+        data=data,
+    )
 
 
 def check_dataset(claim: Mapping[str, Any], evidence: Evidence) -> Answer:

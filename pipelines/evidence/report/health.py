@@ -15,10 +15,20 @@ from pipelines.training.health.record import read
 from pipelines.training.health.rules import Complaint, complaints
 
 COLUMNS = (
-    "AP50, test", "AP50, training", "IoU, anchors", "IoU, boxes", "box loss, anchors", "box loss",
-    "class loss, shares", "class loss", "commonest class, %", "class right, %", "first logits",
-    "first offsets", "at the cap, %",
-)  # fmt: skip
+    "AP50, test",
+    "AP50, training",
+    "IoU, anchors",
+    "IoU, boxes",
+    "box loss, anchors",
+    "box loss",
+    "class loss, shares",
+    "class loss",
+    "commonest class, %",
+    "class right, %",
+    "first logits",
+    "first offsets",
+    "at the cap, %",
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,14 @@ def _cells(health: Health) -> list[str]:
 def _fit_cells(fit: Fit | None) -> list[str]:
     if fit is None:
         return 8 * ["–"]
-    pairs = (fit.iou_of_anchors, fit.iou, fit.box_loss_of_anchors, fit.box_loss,
-             fit.class_loss_of_shares, fit.class_loss)  # fmt: skip
+    pairs = (
+        fit.iou_of_anchors,
+        fit.iou,
+        fit.box_loss_of_anchors,
+        fit.box_loss,
+        fit.class_loss_of_shares,
+        fit.class_loss,
+    )
     return [*(f"{v:.2f}" for v in pairs), f"{100 * fit.commonest:.0f}", f"{100 * fit.accuracy:.0f}"]
 
 

@@ -123,9 +123,13 @@ def _read_own(path: Path, paper: Paper, table: Table, entries: Mapping[str, RunE
 
 
 def _read(
-    path: Path, title: str, rows: Mapping[str, str], entries: Mapping[str, RunEntry],
-    stage: str = "tables", about: Sequence[str] = (),
-) -> TableView:  # fmt: skip
+    path: Path,
+    title: str,
+    rows: Mapping[str, str],
+    entries: Mapping[str, RunEntry],
+    stage: str = "tables",
+    about: Sequence[str] = (),
+) -> TableView:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     lines = [dict(zip(map(str, table), cells, strict=True)) for cells in table.to_numpy().tolist()]
     runs = [_runs_behind(line, rows, entries, about) for line in lines]

@@ -169,8 +169,11 @@ def compare_built(
 
 def _files(folder: Path) -> list[str]:
     """Files below a folder but the ledger and what is linked from elsewhere."""
-    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*")
-             if p.is_file() and not p.is_symlink()]  # fmt: skip
+    names = [
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and not p.is_symlink()
+    ]
     return sorted(name for name in names if name != "ledger.csv")
 
 

@@ -9,9 +9,18 @@ from pipelines.system.hashing import file_sha256
 
 SUMS = "SHA256SUMS"
 COVERED = (
-    "runs", "ledger.csv", ROUNDS_FILE, "speed.csv", "speed.json", "tables", "figures",
-    "claims.csv", "claims.md", "summary.md", "report.html",
-)  # fmt: skip
+    "runs",
+    "ledger.csv",
+    ROUNDS_FILE,
+    "speed.csv",
+    "speed.json",
+    "tables",
+    "figures",
+    "claims.csv",
+    "claims.md",
+    "summary.md",
+    "report.html",
+)
 """Files and folders of a profile's results, as far as they are there."""
 
 

@@ -106,9 +106,12 @@ def _aspect_ratios(splits: Mapping[str, Objects]) -> Plot:
 
 def _centres(splits: Mapping[str, Objects]) -> Plot:
     """Where in their images the centres of all objects lie, as a map in relative coordinates."""
-    centres = np.concatenate([
-        (own.boxes[:, :2] + own.boxes[:, 2:] / 2) / own.sides[own.image] for own in splits.values()
-    ])  # fmt: skip
+    centres = np.concatenate(
+        [
+            (own.boxes[:, :2] + own.boxes[:, 2:] / 2) / own.sides[own.image]
+            for own in splits.values()
+        ]
+    )
     x, y = centres.T
     cells, _, _ = np.histogram2d(y, x, bins=CELLS, range=((0, 1), (0, 1)))
 

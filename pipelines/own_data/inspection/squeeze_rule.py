@@ -34,7 +34,8 @@ def squeezed_objects(splits: Mapping[str, Objects], input_size: int) -> list[Sus
         f"taken; in tiles they keep their pixels: train with -S tiles={input_size}"
     )
     small = [np.flatnonzero(own.sizes * input_size < 100 * SMALL) for own in splits.values()]
-    examples = [e for own, found in zip(splits.values(), small, strict=True)
-                for e in own.examples(found)]  # fmt: skip
+    examples = [
+        e for own, found in zip(splits.values(), small, strict=True) for e in own.examples(found)
+    ]
     count = sum(len(found) for found in small)
     return [Suspicion(Kind.SQUEEZED_OBJECTS, EVERYWHERE, sentence, count, examples[:8])]

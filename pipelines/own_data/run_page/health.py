@@ -31,24 +31,39 @@ class HealthView:
 def view(health: Health) -> HealthView:
     """What a run's record says of its training."""
     rows = [
-        Row("AP50 on the run's own test photographs", _points(health.test_AP50),
-            f"{_points(health.training_AP50)} on {health.images} of its training photographs"),
+        Row(
+            "AP50 on the run's own test photographs",
+            _points(health.test_AP50),
+            f"{_points(health.training_AP50)} on {health.images} of its training photographs",
+        ),
         *(_fit_rows(health.test) if health.test else ()),
-        Row("photographs with as many detections as are kept", f"{health.at_cap:.0%}",
-            f"{health.max_detections} are kept"),
-    ]  # fmt: skip
+        Row(
+            "photographs with as many detections as are kept",
+            f"{health.at_cap:.0%}",
+            f"{health.max_detections} are kept",
+        ),
+    ]
     return HealthView(complaints(health), rows)
 
 
 def _fit_rows(fit: Fit) -> list[Row]:
     return [
-        Row("overlap of the predicted boxes with their objects", f"{fit.iou:.2f}",
-            f"{fit.iou_of_anchors:.2f} by the anchors as they are"),
-        Row("classes that are right", f"{fit.accuracy:.0%}",
-            f"{fit.commonest:.0%} by always the commonest"),
-        Row("loss of the classes", f"{fit.class_loss:.2f}",
-            f"{fit.class_loss_of_shares:.2f} by the classes' shares"),
-    ]  # fmt: skip
+        Row(
+            "overlap of the predicted boxes with their objects",
+            f"{fit.iou:.2f}",
+            f"{fit.iou_of_anchors:.2f} by the anchors as they are",
+        ),
+        Row(
+            "classes that are right",
+            f"{fit.accuracy:.0%}",
+            f"{fit.commonest:.0%} by always the commonest",
+        ),
+        Row(
+            "loss of the classes",
+            f"{fit.class_loss:.2f}",
+            f"{fit.class_loss_of_shares:.2f} by the classes' shares",
+        ),
+    ]
 
 
 def _points(value: float | None) -> str:

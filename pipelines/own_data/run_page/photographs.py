@@ -107,19 +107,27 @@ def _photograph(
 ) -> Photograph:
     matches, record = scored.in_use[index], scored.split.images[index]
     objects = [
-        Mark("missed" if missed else "object", _box(box), MISSED if missed else "#fff",
-             f"{names[label]}{', missed' if missed else ''}")
+        Mark(
+            "missed" if missed else "object",
+            _box(box),
+            MISSED if missed else "#fff",
+            f"{names[label]}{', missed' if missed else ''}",
+        )
         for label, box, missed in zip(
             matches.objects, matches.object_boxes, matches.missed, strict=True
         )
-    ]  # fmt: skip
+    ]
     found = [
-        Mark("true" if true else "false", _box(box), colours[label],
-             f"{names[label]}, {score:.2f}{'' if true else ', false'}")
+        Mark(
+            "true" if true else "false",
+            _box(box),
+            colours[label],
+            f"{names[label]}, {score:.2f}{'' if true else ', false'}",
+        )
         for label, box, score, true in zip(
             matches.labels, matches.boxes, matches.scores, matches.true, strict=True
         )
-    ]  # fmt: skip
+    ]
     return Photograph(
         pixels_uri(source.image(index), LONGEST),
         record.width,

@@ -46,8 +46,12 @@ def score_curves(classes: Sequence[ClassFigures]) -> Drawn:
             axes.plot(own.curve.scores, own.curve.f1, **look(key))
             if (best := own.curve.best) is not None:
                 axes.plot(own.curve.scores[best], own.curve.f1[best], "o", color=key.colour, ms=5)
-        axes.set(xlabel="score from which on detections are kept", ylabel="F1",
-                 xlim=(0, 1.02), ylim=(0, 1.04))  # fmt: skip
+        axes.set(
+            xlabel="score from which on detections are kept",
+            ylabel="F1",
+            xlim=(0, 1.02),
+            ylim=(0, 1.04),
+        )
 
     areas = [f"{shown(own.name)} {own.figures['AP50']:.1f}" for own in drawn]
     tops = [
@@ -81,8 +85,15 @@ def calibration_panel(found: Calibration) -> Panel:
     """The share of true detections in each bin of scores."""
 
     def draw(axes: Axes) -> None:
-        axes.bar(BINS[:-1], np.nan_to_num(found.shares), width=np.diff(BINS), align="edge",
-                 color=BLUE, alpha=0.8, edgecolor="white")  # fmt: skip
+        axes.bar(
+            BINS[:-1],
+            np.nan_to_num(found.shares),
+            width=np.diff(BINS),
+            align="edge",
+            color=BLUE,
+            alpha=0.8,
+            edgecolor="white",
+        )
         axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1)
         for left, share, count in zip(BINS, found.shares, found.counts, strict=False):
             if count:

@@ -144,9 +144,12 @@ class Scored:
         place = np.searchsorted(SIDES, side, side="right") - 1
         return [
             SizeRange(
-                SIDES[k], SIDES[k + 1], int(own.sum()),
-                int(any_score[own].sum()), int(used_score[own].sum()),
+                SIDES[k],
+                SIDES[k + 1],
+                int(own.sum()),
+                int(any_score[own].sum()),
+                int(used_score[own].sum()),
             )
             for k in range(len(SIDES) - 1)
             if (own := place == k).any()
-        ]  # fmt: skip
+        ]

@@ -149,5 +149,12 @@ def _nothing(health: Health) -> Complaint | None:
 
 
 CHECKS: tuple[Callable[[Health], Complaint | None], ...] = (
-    _large_start, _dead, _nothing, _boxes, _classes, _by_heart, _cut_off, _not_flat,
-)  # fmt: skip
+    _large_start,
+    _dead,
+    _nothing,
+    _boxes,
+    _classes,
+    _by_heart,
+    _cut_off,
+    _not_flat,
+)

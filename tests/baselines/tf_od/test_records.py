@@ -58,14 +58,20 @@ def done(tmp_path_factory):
     path = tmp_path_factory.mktemp("records") / "train.tfrecord"
     return subprocess.run(
         [PYTHON, "-c", BEGIN + READ_BACK + CHANGED, path],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_they_are_read_back_as_they_were_written(done):
     assert done.stdout.splitlines() == [
-        "[0.125, 0.0, 0.25, 0.0, 0.375, 1.0, 0.75, 1.0]", "[2, 1]", "True", "0",
-    ], done.stderr[-2000:]  # fmt: skip
+        "[0.125, 0.0, 0.25, 0.0, 0.375, 1.0, 0.75, 1.0]",
+        "[2, 1]",
+        "True",
+        "0",
+    ], done.stderr[-2000:]
 
 
 def test_records_that_are_not_what_was_written_are_refused(done):

@@ -24,8 +24,10 @@ def sums(localisation=(2.0, 4.0), classification=(30.0, 10.0), positives=(3.0, 1
     return GridSums(
         torch.tensor(localisation, dtype=torch.float64),
         torch.tensor(classification, dtype=torch.float64),
-        torch.tensor(positives), torch.tensor(5.0, dtype=torch.float64), 200,
-    )  # fmt: skip
+        torch.tensor(positives),
+        torch.tensor(5.0, dtype=torch.float64),
+        200,
+    )
 
 
 def test_equation_2():
@@ -132,9 +134,11 @@ def total_loss(offsets, logits, s_loc, s_cls, grid_loc, grid_cls):
     """The whole loss of four anchors in two grids, from offsets and logits on."""
     weights = Weights(2, Balance.LEARNED).double()
     parameters = {
-        "localisation": s_loc, "classification": s_cls,
-        "grid_localisation": grid_loc, "grid_classification": grid_cls,
-    }  # fmt: skip
+        "localisation": s_loc,
+        "classification": s_cls,
+        "grid_localisation": grid_loc,
+        "grid_classification": grid_cls,
+    }
     anchors = torch.tensor([[20.0, 20, 10, 12], [30, 25, 20, 20]] * 2, dtype=torch.float64)
     boxes = torch.tensor([[14.0, 13, 27, 28], [18, 12, 40, 33]] * 2, dtype=torch.float64)
     predicted = paired_iou(decode(offsets, anchors, BoxCoding.SSD_UNSCALED), boxes)
@@ -143,8 +147,10 @@ def total_loss(offsets, logits, s_loc, s_cls, grid_loc, grid_cls):
     grids = GridSums(
         localisation_loss(predicted).view(2, 2).sum(dim=1),
         classification_loss(logits, labels, ClassificationLoss.CROSS_ENTROPY).view(2, 2).sum(dim=1),
-        labels.view(2, 2).sum(dim=1), predicted.new_tensor(4), 8,
-    )  # fmt: skip
+        labels.view(2, 2).sum(dim=1),
+        predicted.new_tensor(4),
+        8,
+    )
     terms = torch.func.functional_call(weights, parameters, grids)
     return torch.stack(list(terms.values())).sum()
 

@@ -129,17 +129,27 @@ class SlurmCluster:
     def _start_database(self, port: int) -> None:
         data, socket_file = self.folder / "db", self.folder / "munge.socket"
         self._start(
-            "munged", "munged", "--foreground", "--force", f"--socket={socket_file}",
+            "munged",
+            "munged",
+            "--foreground",
+            "--force",
+            f"--socket={socket_file}",
             *(f"--{name}-file={self.folder}/munge.{name}" for name in MUNGE_FILES),
-        )  # fmt: skip
+        )
         install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db"]
         user = f"--user={getpass.getuser()}"
         without_password = "--auth-root-authentication-method=normal"
         subprocess.run([*install, user, without_password], check=True, capture_output=True)
         self._start(
-            "mariadbd", "mariadbd", "--no-defaults", user, f"--datadir={data}", f"--port={port}",
-            f"--socket={self.folder}/db.socket", "--bind-address=127.0.0.1",
-        )  # fmt: skip
+            "mariadbd",
+            "mariadbd",
+            "--no-defaults",
+            user,
+            f"--datadir={data}",
+            f"--port={port}",
+            f"--socket={self.folder}/db.socket",
+            "--bind-address=127.0.0.1",
+        )
         deadline = time.monotonic() + SECONDS_TO_START
         while not answers(port):
             assert time.monotonic() < deadline, "the database does not answer"

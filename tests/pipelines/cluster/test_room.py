@@ -72,9 +72,12 @@ def test_two_steps_of_quick_s_heaviest_run_take_less_than_half_of_8_gb(tmp_path)
     values = json.dumps(spec.to_dict() | {"iterations": 2, "threads": 1})
     done = subprocess.run(
         [sys.executable, "-c", TWO_STEPS, values, tmp_path / "data"],
-        cwd=REPOSITORY, env={**os.environ, "GLIBC_TUNABLES": ALLOCATOR},
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        cwd=REPOSITORY,
+        env={**os.environ, "GLIBC_TUNABLES": ALLOCATOR},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     assert 1000 < float(done.stdout) <= (EIGHT_GB - SPARE_MIB) / 2
 
 

@@ -52,8 +52,12 @@ def test_what_nothing_is_known_of_takes_as_long_as_the_others():
 def test_where_runs_take_what_is_expected_the_rest_is_their_sum_shared(seconds, jobs, pace):
     """Never less than the longest takes, nor than all take side by side."""
     names = [str(i) for i in range(len(seconds))]
-    left = TimeLeft({**{n: Expected("a", s) for n, s in zip(names, seconds, strict=True)},
-                     "done": Expected("a", 7)})  # fmt: skip
+    left = TimeLeft(
+        {
+            **{n: Expected("a", s) for n, s in zip(names, seconds, strict=True)},
+            "done": Expected("a", 7),
+        }
+    )
     left.add("done", 7 * pace)
     at_work = dict.fromkeys(names[:jobs], 0.0)
     found = left.seconds(names[jobs:], at_work)

@@ -41,11 +41,20 @@ def folder(tmp_path_factory):
             Image.fromarray(pixels).save(folder / "images" / split / name)
             images.append({"id": k, "file_name": name, "width": 16, "height": 16})
             annotations.append(
-                {"id": k, "image_id": k, "category_id": 7, "bbox": [2, 2, 6, 6], "area": 36,
-                 "iscrowd": 0}
-            )  # fmt: skip
-        content = {"images": images, "annotations": annotations,
-                   "categories": [{"id": 7, "name": "fruit"}]}  # fmt: skip
+                {
+                    "id": k,
+                    "image_id": k,
+                    "category_id": 7,
+                    "bbox": [2, 2, 6, 6],
+                    "area": 36,
+                    "iscrowd": 0,
+                }
+            )
+        content = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": 7, "name": "fruit"}],
+        }
         (folder / "annotations" / f"{split}.json").write_text(json.dumps(content))
     return folder
 

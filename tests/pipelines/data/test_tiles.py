@@ -162,8 +162,10 @@ def test_dropped_tiles_leave_the_others_as_they_were():
     whole = tiled(hand_source(), 40, 10, report=ignore)
     made = tiled(hand_source(), 40, 10, most_empty=0, report=ignore)
     assert [image.file_name for image in made.split.images] == [
-        "P0.png@0,0", "P0.png@30,0", "P0.png@30,20"
-    ]  # fmt: skip
+        "P0.png@0,0",
+        "P0.png@30,0",
+        "P0.png@30,20",
+    ]
     for new, old in ((0, 0), (1, 1), (2, 4)):
         assert np.array_equal(made.image(new), whole.image(old))
         now, before = (s.split.annotations_by_image()[k] for s, k in ((made, new), (whole, old)))

@@ -13,9 +13,13 @@ from pipelines.training.step import to_batch
 CPU = torch.device("cpu")
 SIZE = 128
 SPEC = RunSpec(
-    input_size=SIZE, batch_size=4, iterations=20, learning_rate=0.002, warmup=5,
+    input_size=SIZE,
+    batch_size=4,
+    iterations=20,
+    learning_rate=0.002,
+    warmup=5,
     precision=Precision.FP32,
-)  # fmt: skip
+)
 
 
 def build(spec, split):

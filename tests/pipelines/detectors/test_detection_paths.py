@@ -26,10 +26,13 @@ SIZE = 128
 CLASSES = (Category(3, "unripe"), Category(7, "ripe"))
 # Image, class, box (xywh, original pixels); the images are 256 by 384, so 2 and 3 pixels to one.
 OBJECTS: list[tuple[int, int, Box]] = [
-    (11, 3, (16, 24, 40, 60)), (11, 7, (120, 90, 80, 150)), (11, 3, (20, 300, 24, 30)),
+    (11, 3, (16, 24, 40, 60)),
+    (11, 7, (120, 90, 80, 150)),
+    (11, 3, (20, 300, 24, 30)),
     (12, 7, (60, 60, 120, 240)),
-    (13, 3, (8, 12, 20, 24)), (13, 3, (100, 120, 60, 60)),
-]  # fmt: skip
+    (13, 3, (8, 12, 20, 24)),
+    (13, 3, (100, 120, 60, 60)),
+]
 DETECTIONS = [
     {"image_id": 11, "category_id": 3, "bbox": [16, 24, 40, 60], "score": 0.875},
     {"image_id": 11, "category_id": 7, "bbox": [124, 102, 80, 150], "score": 0.75},
@@ -81,12 +84,14 @@ def detectron2():
     detector = build(DetectorName.RETINANET_R50)
     detector.model = Says(
         [
-            {"instances": Instances(
-                (SIZE, SIZE), pred_boxes=Boxes(boxes), scores=scores, pred_classes=labels - 1
-            )}
+            {
+                "instances": Instances(
+                    (SIZE, SIZE), pred_boxes=Boxes(boxes), scores=scores, pred_classes=labels - 1
+                )
+            }
             for boxes, scores, labels in by_image()
         ]
-    )  # fmt: skip
+    )
     return detector
 
 

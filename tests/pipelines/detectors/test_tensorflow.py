@@ -30,9 +30,13 @@ from tests.pipelines.detectors.contract import (
 )
 
 SPEC_TF = dataclasses.replace(
-    SPEC, detector=DetectorName.SSD_MOBILENET_V2_TF, weight_decay=4e-5, learning_rate=0.02,
-    iterations=60, validate_every=20,
-)  # fmt: skip
+    SPEC,
+    detector=DetectorName.SSD_MOBILENET_V2_TF,
+    weight_decay=4e-5,
+    learning_rate=0.02,
+    iterations=60,
+    validate_every=20,
+)
 STOPPED_AT = SPEC_TF.validate_every
 """A step at which the whole training saves its state, too."""
 CLASS_HEAD = "BoxPredictor/ConvolutionalClassHead_0/ClassPredictor"

@@ -19,9 +19,12 @@ def test_weights_that_are_not_there_are_named(init):
 
 IMAGES = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
 DETECTORS = (
-    DetectorName.LAPNET, DetectorName.SSDLITE, DetectorName.RETINANET_TORCHVISION,
-    DetectorName.FASTER_RCNN_R50, DetectorName.RETINANET_R50,
-)  # fmt: skip
+    DetectorName.LAPNET,
+    DetectorName.SSDLITE,
+    DetectorName.RETINANET_TORCHVISION,
+    DetectorName.FASTER_RCNN_R50,
+    DetectorName.RETINANET_R50,
+)
 
 
 def built(detector, classes, **changes):

@@ -61,11 +61,17 @@ def test_a_class_missing_from_a_replicate_is_left_out():
         "images": [{"id": 1, "width": 99, "height": 99}, {"id": 2, "width": 99, "height": 99}],
         "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
         "annotations": [
-            {"id": i, "image_id": i, "category_id": i, "bbox": [9, 9, 9, 9], "area": 81,
-             "iscrowd": 0}
+            {
+                "id": i,
+                "image_id": i,
+                "category_id": i,
+                "bbox": [9, 9, 9, 9],
+                "area": 81,
+                "iscrowd": 0,
+            }
             for i in (1, 2)
         ],
-    }  # fmt: skip
+    }
     found = [{"image_id": 1, "category_id": 1, "bbox": [9, 9, 9, 9], "score": 0.9}]
     figures = weighted_ap(
         match_records(dataset, found), np.array([1, 2]), np.array([[2, 0], [1, 1], [0, 2]])

@@ -40,11 +40,15 @@ def one_object(detections):
         "categories": [{"id": 7, "name": "fruit"}],
         "annotations": [
             {
-                "id": 1, "image_id": 1, "category_id": 7, "bbox": [10, 10, 40, 40],
-                "area": 1600, "iscrowd": 0,
+                "id": 1,
+                "image_id": 1,
+                "category_id": 7,
+                "bbox": [10, 10, 40, 40],
+                "area": 1600,
+                "iscrowd": 0,
             }
         ],
-    }  # fmt: skip
+    }
     return match_records(dataset, detections)
 
 

@@ -20,12 +20,21 @@ from pipelines.system.errors import run_cli
 from pipelines.system.paths import REPOSITORY
 
 FILES = {
-    "run.json", "history.csv", "detections.json.gz", "matches.csv.gz", "model.safetensors",
-}  # fmt: skip
+    "run.json",
+    "history.csv",
+    "detections.json.gz",
+    "matches.csv.gz",
+    "model.safetensors",
+}
 SPEC = RunSpec(
-    input_size=64, iterations=30, batch_size=4, width=0.25, learning_rate=0.005, threads=1,
+    input_size=64,
+    iterations=30,
+    batch_size=4,
+    width=0.25,
+    learning_rate=0.005,
+    threads=1,
     precision=Precision.FP32,
-)  # fmt: skip
+)
 COMPILED = replace(SPEC, iterations=4, batch_size=2, attach=(1, 2), compile=Switch.ON)
 KILLED_AT = 15
 """A step between two checkpoints, of which there is one every ten steps here."""
@@ -49,11 +58,20 @@ def start(spec: RunSpec, folder: Path, *program: str, **environment: str) -> tup
     path = folder.with_suffix(".spec.json")
     path.write_text(json.dumps(spec.to_dict()))
     done = subprocess.run(
-        [sys.executable, *(program or ("-m", "pipelines.train")), "--checkpoint-seconds", "0",
-         path, folder],
-        cwd=REPOSITORY, env=os.environ | environment, stderr=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            *(program or ("-m", "pipelines.train")),
+            "--checkpoint-seconds",
+            "0",
+            path,
+            folder,
+        ],
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     return done.returncode, done.stderr
 
 

@@ -38,9 +38,7 @@ def test_student_s_interval_covers_at_its_rate():
     assert covered == pytest.approx(0.95, abs=0.012)
 
 
-@pytest.mark.parametrize(
-    ("n", "k"), [(6, 1), (8, 1), (9, 2), (10, 2), (20, 6), (50, 18)]
-)  # fmt: skip
+@pytest.mark.parametrize(("n", "k"), [(6, 1), (8, 1), (9, 2), (10, 2), (20, 6), (50, 18)])
 def test_the_median_s_interval_lies_between_the_ranks_of_the_sign_test(n, k):
     # One above the sign test's two-sided 5 % points, as tables print them: 0, 0, 1, 1, 5, 17.
     interval = median_interval(np.random.default_rng(n).permutation(n) + 1.0)

@@ -23,10 +23,14 @@ def voc_case(seed):
             category = int(rng.integers(1, 3))
             annotations.append(
                 {
-                    "id": len(annotations) + 1, "image_id": image, "category_id": category,
-                    "bbox": box, "area": box[2] * box[3], "iscrowd": int(rng.random() < 0.2),
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": category,
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": int(rng.random() < 0.2),
                 }
-            )  # fmt: skip
+            )
             for _ in range(rng.integers(0, 4)):
                 near = [int(v) for v in np.add(box, rng.integers(-5, 6, 4)).clip(1)]
                 found = {"image_id": image, "category_id": category, "bbox": near}
@@ -74,9 +78,12 @@ def test_both_definitions_equal_detectron2_s(seed, tmp_path):
     for definition in Definition:
         for category in dataset["categories"]:
             *_, expected = voc_eval(
-                f"{tmp_path}/{{}}.txt", f"{tmp_path}/{{}}.xml", tmp_path / "images.txt",
-                category["name"], use_07_metric=definition is Definition.VOC07,
-            )  # fmt: skip
+                f"{tmp_path}/{{}}.txt",
+                f"{tmp_path}/{{}}.xml",
+                tmp_path / "images.txt",
+                category["name"],
+                use_07_metric=definition is Definition.VOC07,
+            )
             ours = voc_ap(records, category["name"], definition)
             assert ours == pytest.approx(100 * expected, abs=1e-9)
 

@@ -12,10 +12,12 @@ from tests.pipelines.random_cases import random_case
 @pytest.fixture
 def study(tmp_path):
     runs = {
-        "plain-s0": (20.0, 50.0), "plain-s1": (22.0, 52.0),
-        "dns-s0": (30.0, 70.0), "dns-s1": (34.0, 71.0),
+        "plain-s0": (20.0, 50.0),
+        "plain-s1": (22.0, 52.0),
+        "dns-s0": (30.0, 70.0),
+        "dns-s1": (34.0, 71.0),
         "dns-more-s0": (99.0, 99.0),
-    }  # fmt: skip
+    }
     rows = []
     for i, (name, (ap, ap50)) in enumerate(runs.items()):
         row, _, seed = name.rpartition("-s")

@@ -12,27 +12,47 @@ SSD, LAPNET = (read_papers()[name] for name in ("scale_aware_ssd", "lapnet"))
 
 def test_the_ssd_s_departures_are_what_differs_and_no_more():
     paper = RunSpec(
-        dataset="tomatod", input_size=512, init="torchvision", learning_rate=1e-4,
-        schedule=Schedule.STEP, batch_size=4, iterations=23_625, precision=Precision.FP32,
-        optimiser=Optimiser.ADAM, head_init=HeadInit.RELEASED,
-    )  # fmt: skip
+        dataset="tomatod",
+        input_size=512,
+        init="torchvision",
+        learning_rate=1e-4,
+        schedule=Schedule.STEP,
+        batch_size=4,
+        iterations=23_625,
+        precision=Precision.FP32,
+        optimiser=Optimiser.ADAM,
+        head_init=HeadInit.RELEASED,
+    )
     assert SSD.departures(paper) == []
     assert SSD.departures(replace(paper, optimiser=Optimiser.ADAMW)) == ["S5 optimiser"]
     assert SSD.departures(RunSpec()) == [
-        "S1 data", "S2 input size", "S4 first weights", "S5 optimiser", "S6 images seen",
-        "S7 precision", "S8 first weights of the heads",
-    ]  # fmt: skip
+        "S1 data",
+        "S2 input size",
+        "S4 first weights",
+        "S5 optimiser",
+        "S6 images seen",
+        "S7 precision",
+        "S8 first weights of the heads",
+    ]
     rival = replace(paper, detector=DetectorName.RETINANET_R50, head_init=HeadInit.XAVIER)
     assert SSD.departures(rival) == []
 
 
 def test_lapnet_s_departures_are_what_differs_and_no_more():
     paper = RunSpec(
-        dataset="voc", input_size=512, detector=DetectorName.LAPNET, backbone=Backbone.DARKNET53,
-        init="zoo", optimiser=Optimiser.SGD, learning_rate=0.005, schedule=Schedule.POLYNOMIAL,
-        augment=(Augment.SCALE, Augment.FLIP), batch_size=28, iterations=120_000,
+        dataset="voc",
+        input_size=512,
+        detector=DetectorName.LAPNET,
+        backbone=Backbone.DARKNET53,
+        init="zoo",
+        optimiser=Optimiser.SGD,
+        learning_rate=0.005,
+        schedule=Schedule.POLYNOMIAL,
+        augment=(Augment.SCALE, Augment.FLIP),
+        batch_size=28,
+        iterations=120_000,
         precision=Precision.FP32,
-    )  # fmt: skip
+    )
     assert LAPNET.departures(paper) == []
     every = [condition.label for condition in LAPNET.conditions]
     assert LAPNET.departures(RunSpec(width=0.5)) == every

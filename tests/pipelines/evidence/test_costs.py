@@ -24,9 +24,12 @@ def study_of(folder: Path, *, energy: bool) -> Study:
     for name, (seconds, images, rate, memory, threads, joules) in RUNS.items():
         (folder / "runs" / name).mkdir(parents=True)
         cost = COST | {
-            "training_seconds": seconds, "training_images": images, "images_a_second": rate,
-            "peak_memory_mib": memory, **({"joules": joules} if energy else {}),
-        }  # fmt: skip
+            "training_seconds": seconds,
+            "training_images": images,
+            "images_a_second": rate,
+            "peak_memory_mib": memory,
+            **({"joules": joules} if energy else {}),
+        }
         machine = MACHINE | {"device": "chip", "threads": threads}
         code = {"commit": COMMITS[name], "changed": threads == 2, "code_hash": "abc"}
         record = record_of(RunSpec(), name, cost=cost, machine=machine, code=code)

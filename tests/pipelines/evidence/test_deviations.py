@@ -24,8 +24,15 @@ def page(study):
     }
     study.specs.update(specs)
     released = {"none": {"row": "plain"}, "crooked": {"row": "dns"}, "bent": {"row": "absent"}}
-    entry = {"title": "R", "file": "r", "caption": "R", "factor": "code", "numbered": "R",
-             "reference": "plain", "rows": released}  # fmt: skip
+    entry = {
+        "title": "R",
+        "file": "r",
+        "caption": "R",
+        "factor": "code",
+        "numbered": "R",
+        "reference": "plain",
+        "rows": released,
+    }
     ssd = replace(PAPERS["scale_aware_ssd"], tables={"released": read_table("r", entry, "a test")})
     page = deviations(study, replace(PAPERS, papers=(ssd, PAPERS["lapnet"])))
     return page.set_index("number")

@@ -12,8 +12,9 @@ from pipelines.runs.parameters import declared_runs, read_parameters, split_name
 from pipelines.system.errors import UserError
 from pipelines.system.paths import REPOSITORY
 
-LEDGER = pd.DataFrame({"run": ["a-s0", "a-s1", "b-s0"], "row": ["a", "a", "b"],
-                       "AP50": [30.0, 41.0, 5.0]})  # fmt: skip
+LEDGER = pd.DataFrame(
+    {"run": ["a-s0", "a-s1", "b-s0"], "row": ["a", "a", "b"], "AP50": [30.0, 41.0, 5.0]}
+)
 
 
 def test_each_run_is_held_against_its_row_s_range():

@@ -70,9 +70,14 @@ def test_a_row_s_figures_are_computed_from_its_match_records(tmp_path):
 
 @pytest.mark.parametrize(
     ("detector", "optimiser"),
-    [("scale-aware-ssd", "adamw"), ("lapnet", "adamw"), ("faster-rcnn-r50", "sgd"),
-     ("ssd-mobilenet-v2-tf", "sgd"), ("ssdlite-mobilenet-v3", "adamw")],
-)  # fmt: skip
+    [
+        ("scale-aware-ssd", "adamw"),
+        ("lapnet", "adamw"),
+        ("faster-rcnn-r50", "sgd"),
+        ("ssd-mobilenet-v2-tf", "sgd"),
+        ("ssdlite-mobilenet-v3", "adamw"),
+    ],
+)
 def test_the_optimiser_is_that_of_whoever_trained_it(detector, optimiser, tmp_path):
     folder = tmp_path / "row-s0"
     write_run(folder, RunSpec.parse({"detector": detector}, "test"))

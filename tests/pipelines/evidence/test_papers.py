@@ -15,15 +15,23 @@ CONDITION = {
     "alike": {"dataset": "tomatod"},
 }
 TABLE = {
-    "title": "Table 1", "file": "table1", "caption": "Detectors",
-    "factor": "detector", "reference": "plain",
+    "title": "Table 1",
+    "file": "table1",
+    "caption": "Detectors",
+    "factor": "detector",
+    "reference": "plain",
     "rows": {"plain": {"row": "plain", "AP": 30}},
-}  # fmt: skip
+}
 HEADS = {"fields": [43, 107], "a_scores": [1.7, 2.8], "mean": 2.2}
 ALIGNED = {
-    "title": "Table 2", "file": "table2", "caption": "Alignment", "builder": "alignment",
-    "anchors": [25, 38, 58], "original": HEADS, "custom": HEADS,
-}  # fmt: skip
+    "title": "Table 2",
+    "file": "table2",
+    "caption": "Alignment",
+    "builder": "alignment",
+    "anchors": [25, 38, 58],
+    "original": HEADS,
+    "custom": HEADS,
+}
 CLAIM = {"id": "one", "place": "§1", "text": "So it is", "check": {"missing": "a figure"}}
 
 

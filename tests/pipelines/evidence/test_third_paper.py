@@ -33,10 +33,17 @@ def study(tmp_path):
         run.mkdir(parents=True)
         match_records(*random_case(number)).to_csv(run / "matches.csv.gz", index=False)
         (run / "run.json").write_text(json.dumps(record_of(RunSpec(), name)))
-        rows.append({
-            "run": name, "row": name.removesuffix("-s0"), "seed": 0, "AP": ap, "AP50": ap,
-            "detector": "scale-aware-ssd", "dataset": "scenes",
-        })  # fmt: skip
+        rows.append(
+            {
+                "run": name,
+                "row": name.removesuffix("-s0"),
+                "seed": 0,
+                "AP": ap,
+                "AP50": ap,
+                "detector": "scale-aware-ssd",
+                "dataset": "scenes",
+            }
+        )
     specs = {name: RunSpec() for name in RUNS}
     return Study("quick", {"profile": "quick"}, specs, pd.DataFrame(rows), folder)
 
@@ -66,9 +73,12 @@ def test_the_report_shows_it_under_the_paper_s_name(papers, study, tmp_path):
 def test_its_claims_are_answered(papers, study):
     table = answer_all(papers, study).set_index("source")
     assert list(table.index) == [
-        "tiny/claims/better", "tiny/claims/eleven", "tiny/samplers/rows/ours/APΔ",
-        "tiny/samplers/rows/plain/AP", "tiny/samplers/rows/ours/AP",
-    ]  # fmt: skip
+        "tiny/claims/better",
+        "tiny/claims/eleven",
+        "tiny/samplers/rows/ours/APΔ",
+        "tiny/samplers/rows/plain/AP",
+        "tiny/samplers/rows/ours/AP",
+    ]
     assert table.loc["tiny/claims/eleven", "verdict"] == "reproduced"
     assert table.loc["tiny/claims/eleven", "why"] == "agrees with its own Table IV"
     point = [study.samples(row)[0].point["AP"] for row in ("better", "plain")]

@@ -48,9 +48,10 @@ def change(repository, *folders):
 
 def test_the_folders_of_a_training_are_all_that_it_imports():
     others = [
-        name for name in reached("pipelines.train")
+        name
+        for name in reached("pipelines.train")
         if not name.replace(".", "/").startswith(TRAINING_CODE) and name != "pipelines"
-    ]  # fmt: skip
+    ]
     assert others == []
 
 

@@ -20,7 +20,9 @@ from tests.pipelines.random_cases import pycocotools_figures, random_case
 
 PAPER = Paper("a.yaml", "a", "A", "A paper", 2020)
 ENTRY = {
-    "title": "Table 1", "file": "table1", "caption": "Samplers",
+    "title": "Table 1",
+    "file": "table1",
+    "caption": "Samplers",
     "factor": "sampler",
     "reference": "plain",
     "rows": {
@@ -28,7 +30,7 @@ ENTRY = {
         "dns": {"row": "dns", "AP": [33.2, 1.9, 37.3], "AP50": 86},
         "1:1": {"row": "absent", "AP": 34, "AP50": 79},
     },
-}  # fmt: skip
+}
 TABLE = read_table("table1", ENTRY, "a test")
 
 
@@ -52,8 +54,11 @@ def test_a_row_without_runs_says_what_its_detector_needs(study):
 
 def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(study):
     assert POOLED not in trained_table(PAPER, TABLE, study)
-    folded = {n: replace(s, fold=Fold(str(s.seed))) for n, s in study.specs.items()
-              if n.startswith("dns-s")}  # fmt: skip
+    folded = {
+        n: replace(s, fold=Fold(str(s.seed)))
+        for n, s in study.specs.items()
+        if n.startswith("dns-s")
+    }
     own = replace(study, specs={**study.specs, **folded})
     table = trained_table(PAPER, TABLE, own).set_index("sampler")
     (truth, found), (more_truth, more_found) = random_case(2), random_case(3)
@@ -61,11 +66,12 @@ def test_rows_over_parts_have_the_ap_of_all_their_detections_beside_the_mean(stu
     both = {
         "images": truth["images"] + [{**i, "id": i["id"] + shift} for i in more_truth["images"]],
         "categories": truth["categories"],
-        "annotations": truth["annotations"] + [
+        "annotations": truth["annotations"]
+        + [
             {**a, "id": a["id"] + 10_000, "image_id": a["image_id"] + shift}
             for a in more_truth["annotations"]
         ],
-    }  # fmt: skip
+    }
     found = found + [{**d, "image_id": d["image_id"] + shift} for d in more_found]
     assert table.loc["dns", POOLED] == f"{100 * pycocotools_figures(both, found)[0]:.1f}"
     assert table.loc["basic", POOLED] == ""

@@ -27,9 +27,13 @@ def write_fruit(folder):
                 y = int(rng.integers(0, HEIGHT - side))
                 pixels[y : y + side, x : x + side] = colour
                 annotations.append(
-                    {"id": len(annotations) + 1, "image_id": number, "category_id": category,
-                     "bbox": [x, y, side, side]}
-                )  # fmt: skip
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": number,
+                        "category_id": category,
+                        "bbox": [x, y, side, side],
+                    }
+                )
             Image.fromarray(pixels).save(folder / "images" / split / name)
             size = {"width": WIDTH, "height": HEIGHT}
             images.append({"id": number, "file_name": f"{split}/{name}", **size})

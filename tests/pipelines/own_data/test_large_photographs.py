@@ -18,9 +18,17 @@ from pipelines.runs.spec import Precision, RunSpec
 from tests.pipelines.large_photographs import HEIGHT, OBJECTS, WIDTH, write_large
 
 LITTLE = RunSpec(
-    input_size=256, iterations=60, batch_size=8, width=0.5, learning_rate=3e-3, attach=(3, 5),
-    anchors=(24.0, 32.0, 40.0, 52.0), head_init=HeadInit.SMALL, precision=Precision.FP32, threads=1,
-)  # fmt: skip
+    input_size=256,
+    iterations=60,
+    batch_size=8,
+    width=0.5,
+    learning_rate=3e-3,
+    attach=(3, 5),
+    anchors=(24.0, 32.0, 40.0, 52.0),
+    head_init=HeadInit.SMALL,
+    precision=Precision.FP32,
+    threads=1,
+)
 """A minute of training from nothing; anchors for 20 px at 256."""
 
 

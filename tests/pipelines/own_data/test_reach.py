@@ -65,8 +65,9 @@ def test_the_cost_is_that_of_the_paper_s_blocks_where_they_are_chosen():
     def chosen(attach, stride, ratios=ROUND):
         return Candidate(attach, (25.0, 38.0, 58.0, 87.0), ratios, (stride,), (2.0,), 1, 1, 1)
 
-    assert cost(chosen((5, 8), 8), 128, 3).endswith("an image, 1.0 times those of the paper's "
-                                                   "blocks with one anchor a cell")  # fmt: skip
+    assert cost(chosen((5, 8), 8), 128, 3).endswith(
+        "an image, 1.0 times those of the paper's blocks with one anchor a cell"
+    )
     finer = cost(chosen((3, 5), 4), 128, 3)
     more = cost(chosen((3, 5), 4, (0.5, 1.0, 2.0)), 128, 3)
     assert finer.startswith("heads at stride 4: ")

@@ -22,9 +22,15 @@ from pipelines.system.paths import DATA
 from tests.pipelines.own_data.drawn_fruit import write_fruit
 
 SPEC = RunSpec(
-    input_size=64, iterations=150, batch_size=8, width=0.5, learning_rate=0.003, threads=1,
-    precision=Precision.FP32, anchors=(90.0, 120.0, 150.0, 180.0),
-)  # fmt: skip
+    input_size=64,
+    iterations=150,
+    batch_size=8,
+    width=0.5,
+    learning_rate=0.003,
+    threads=1,
+    precision=Precision.FP32,
+    anchors=(90.0, 120.0, 150.0, 180.0),
+)
 
 
 @pytest.fixture(scope="module")

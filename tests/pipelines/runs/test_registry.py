@@ -117,9 +117,15 @@ def cells():
 def trained(cells, small_data, tmp_path):
     """A study of one run of it, with its data, its run folder and its ledger."""
     spec = RunSpec(
-        dataset=small_data, input_size=64, detector=NAME, iterations=40, batch_size=4,
-        learning_rate=0.05, precision=Precision.FP32, threads=1,
-    )  # fmt: skip
+        dataset=small_data,
+        input_size=64,
+        detector=NAME,
+        iterations=40,
+        batch_size=4,
+        learning_rate=0.05,
+        precision=Precision.FP32,
+        threads=1,
+    )
     folder = tmp_path / "runs" / "cells-s0"
     run(spec, folder)
     ledger = pd.DataFrame([ledger_row(folder)])

@@ -18,9 +18,15 @@ def split_of(boxes_by_image):
             number = len(annotations) + 1
             images[image, y : y + height, x : x + width] = 40 * number
             annotations.append(
-                {"id": number, "image_id": image + 1, "category_id": 1,
-                 "bbox": [x, y, width, height], "area": width * height, "iscrowd": 0}
-            )  # fmt: skip
+                {
+                    "id": number,
+                    "image_id": image + 1,
+                    "category_id": 1,
+                    "bbox": [x, y, width, height],
+                    "area": width * height,
+                    "iscrowd": 0,
+                }
+            )
     coco = {
         "images": [
             {"id": i + 1, "file_name": f"{i}.png", "width": SIZE, "height": SIZE}

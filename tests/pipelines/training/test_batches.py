@@ -103,8 +103,11 @@ def test_tiles_by_hand():
     split = split_of(MOSAICS)
     pixels, boxes, labels = deal_tiles(split, torch.from_numpy(split.images), [4 + 2, 1, 1, 1])
     assert boxes.tolist() == [
-        [20, 8, 29, 17], [40, 2, 46, 14], [8, 34, 14, 46], [40, 34, 46, 46],
-    ]  # fmt: skip
+        [20, 8, 29, 17],
+        [40, 2, 46, 14],
+        [8, 34, 14, 46],
+        [40, 34, 46, 46],
+    ]
     assert labels.tolist() == [1, 1, 1, 1]
     assert_boxes_enclose_what_is_drawn(pixels[..., 0], boxes)
 

@@ -56,11 +56,17 @@ def test_the_simulated_gpu_knows_what_waits():
     with simulated_gpu() as waits:
         values = torch.tensor([1.0, -1.0]).to(GPU)
         for wait in (
-            lambda: float(values[0]), lambda: values[values > 0], lambda: values.nonzero(),
-            lambda: values.cpu(), lambda: values.tolist(), lambda: torch.ones(2).to(GPU),
-            lambda: torch.tensor([1.0], device=GPU), lambda: values.new_tensor(1.0),
-            lambda: values[torch.tensor([0])], lambda: torch.ones(2).to(GPU, non_blocking=True),
-        ):  # fmt: skip
+            lambda: float(values[0]),
+            lambda: values[values > 0],
+            lambda: values.nonzero(),
+            lambda: values.cpu(),
+            lambda: values.tolist(),
+            lambda: torch.ones(2).to(GPU),
+            lambda: torch.tensor([1.0], device=GPU),
+            lambda: values.new_tensor(1.0),
+            lambda: values[torch.tensor([0])],
+            lambda: torch.ones(2).to(GPU, non_blocking=True),
+        ):
             waits.clear()
             wait()
             assert waits

@@ -20,8 +20,9 @@ def show(live, first=1, last=3):
 def test_tensorboard_reads_every_figure_at_its_step(tmp_path):
     show(Live(tmp_path / "live", tensorboard=True))
     found = EventAccumulator(str(tmp_path / "live" / "tensorboard")).Reload()
-    scalars = {name: [(e.step, e.value) for e in found.Scalars(name)]
-               for name in found.Tags()["scalars"]}  # fmt: skip
+    scalars = {
+        name: [(e.step, e.value) for e in found.Scalars(name)] for name in found.Tags()["scalars"]
+    }
     assert scalars == {"loss": [(10, 2.0), (20, 1.5)], "validation_AP": [(10, 5.0)]}
 
 

@@ -127,9 +127,14 @@ def test_the_table_to_look_at_grows_and_goes_on_where_the_training_does(tmp_path
 
     def start():
         return train(
-            MeanColour(), images(), spec,
-            device=CPU, checkpoint=checkpoint, validate=look, live=Live(live.parent),
-        )  # fmt: skip
+            MeanColour(),
+            images(),
+            spec,
+            device=CPU,
+            checkpoint=checkpoint,
+            validate=look,
+            live=Live(live.parent),
+        )
 
     with pytest.raises(InterruptedError):
         start()

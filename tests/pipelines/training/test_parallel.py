@@ -99,9 +99,15 @@ def test_two_processes_give_the_gradients_of_one(kind, of_two):
 @pytest.mark.slow
 def test_torchrun_trains_one_run_with_two_processes(small_data, tmp_path):
     spec = RunSpec(
-        dataset=small_data, input_size=64, width=0.25, iterations=10, batch_size=4,
-        augment=(Augment.FLIP,), precision=Precision.FP32, threads=1,
-    )  # fmt: skip
+        dataset=small_data,
+        input_size=64,
+        width=0.25,
+        iterations=10,
+        batch_size=4,
+        augment=(Augment.FLIP,),
+        precision=Precision.FP32,
+        threads=1,
+    )
     (tmp_path / "spec.json").write_text(json.dumps(spec.to_dict()))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command = [

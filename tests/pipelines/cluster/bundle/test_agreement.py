@@ -32,9 +32,12 @@ def test_shared_detections_by_hand():
 
 
 SPEC = RunSpec(
-    detector=DetectorName.SCALE_AWARE_SSD, input_size=256, precision=Precision.FP32, width=0.25,
+    detector=DetectorName.SCALE_AWARE_SSD,
+    input_size=256,
+    precision=Precision.FP32,
+    width=0.25,
     batch_size=2,
-)  # fmt: skip
+)
 
 
 def test_a_device_that_computes_alike_agrees(monkeypatch):

@@ -76,8 +76,10 @@ def trained(timed_out, python) -> Path:
     environment = {**os.environ, "PYTHON": str(python), "OMP_NUM_THREADS": "1"}
     worker = subprocess.Popen(
         [bag / "run.sh", "--jobs", "2", "--weights", "--checkpoint-seconds", "0"],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while not list((bag / ".checkpoints").glob("*.pt")):
         assert worker.poll() is None, "it ended before it was killed"
         time.sleep(0.05)
@@ -195,11 +197,9 @@ def record(change):
 FORGERIES = {
     "code": (record(lambda r: r["code"].update(code_hash="0" * 12)), "trained by code 000000"),
     "data": (record(lambda r: r["data"].update(input_size=65)), "other data than scenes-64"),
-    "seed": (
-        record(lambda r: r["specification"].update(seed=7)), "another specification (seed)"
-    ),
+    "seed": (record(lambda r: r["specification"].update(seed=7)), "another specification (seed)"),
     "weights": (record(lambda r: r.update(first_weights_sha256="0")), "other weights than none"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

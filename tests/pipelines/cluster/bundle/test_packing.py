@@ -19,9 +19,13 @@ from tests.pipelines.own_coco import write_coco
 def test_every_row_s_first_seed_comes_before_any_row_s_second():
     rows = ("sampler-dns", "sampler-basic", "original-attachment")
     assert list(chosen_runs(Wanted("full", rows, seeds=(0, 1)))) == [
-        "sampler-dns-s0", "sampler-basic-s0", "original-attachment-s0",
-        "sampler-dns-s1", "sampler-basic-s1", "original-attachment-s1",
-    ]  # fmt: skip
+        "sampler-dns-s0",
+        "sampler-basic-s0",
+        "original-attachment-s0",
+        "sampler-dns-s1",
+        "sampler-basic-s1",
+        "original-attachment-s1",
+    ]
 
 
 def test_what_no_bundle_can_train_is_left_out_and_said(capsys):

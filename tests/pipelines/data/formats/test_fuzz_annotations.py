@@ -22,15 +22,21 @@ from tests.pipelines.fuzzing import Touched, altered, cases, scalars, spliced
 
 SIZE = 24
 COCO: dict[str, Any] = {
-    "images": [
-        {"id": k, "file_name": f"{k}.png", "width": SIZE, "height": SIZE} for k in range(3)
-    ],
+    "images": [{"id": k, "file_name": f"{k}.png", "width": SIZE, "height": SIZE} for k in range(3)],
     "categories": [{"id": 1, "name": "ripe"}, {"id": 5, "name": "un ripe"}],
     "annotations": [
-        {"id": k + 1, "image_id": k, "category_id": 1, "bbox": [2, 3, 9.5, 8], "iscrowd": 0,
-         "area": 76, "segmentation": []} for k in range(3)
+        {
+            "id": k + 1,
+            "image_id": k,
+            "category_id": 1,
+            "bbox": [2, 3, 9.5, 8],
+            "iscrowd": 0,
+            "area": 76,
+            "segmentation": [],
+        }
+        for k in range(3)
     ],
-}  # fmt: skip
+}
 XML = (
     '<?xml version="1.0"?><annotation><filename>0.png</filename>'
     f"<size><width>{SIZE}</width><height>{SIZE}</height><depth>3</depth></size>"
@@ -55,12 +61,20 @@ OUTLINES: dict[str, Any] = {
     ],
     "annotations": [
         {"id": "a", "image_id": "i0", "category_id": "1", "segmentation": [[2, 3, 9, 3, 9.5, 12]]},
-        {"id": "b", "image_id": "i1", "category_id": "1",
-         "segmentation": {"size": [SIZE, SIZE], "counts": [30, 4, SIZE * SIZE - 34]}},
-        {"id": "c", "image_id": "i2", "category_id": "1",
-         "segmentation": {"size": [SIZE, SIZE], "counts": "\\25c00000000l;"}},
+        {
+            "id": "b",
+            "image_id": "i1",
+            "category_id": "1",
+            "segmentation": {"size": [SIZE, SIZE], "counts": [30, 4, SIZE * SIZE - 34]},
+        },
+        {
+            "id": "c",
+            "image_id": "i2",
+            "category_id": "1",
+            "segmentation": {"size": [SIZE, SIZE], "counts": "\\25c00000000l;"},
+        },
     ],
-}  # fmt: skip
+}
 DOTA = "imagesource:GoogleEarth\ngsd:0.1\n2 3 12 3 12 9 2 9 my-boat 0\n5 5 9 5 9 9 5 9 buoy 2\n"
 LIST = "data/obj_train_data/0.png\ndata/obj_train_data/1.png\ndata/obj_train_data/2.png\n"
 
@@ -108,9 +122,14 @@ def places(tmp_path_factory) -> dict[str, Path]:
     (darknet / "train.txt").write_text(LIST)
     (darknet / "obj.names").write_text("ripe\nunripe\n")
     return {
-        "coco": coco, "voc": voc, "yolo": yolo, "outlines": outlines, "dota": dota,
-        "darknet": darknet, "out": root / "out",
-    }  # fmt: skip
+        "coco": coco,
+        "voc": voc,
+        "yolo": yolo,
+        "outlines": outlines,
+        "dota": dota,
+        "darknet": darknet,
+        "out": root / "out",
+    }
 
 
 def check(

@@ -88,8 +88,11 @@ def test_the_annotations_are_those_that_torchvision_parses(devkit):
             x, y, width, height = a.bbox
             assert (CLASSES[a.category_id - 1], a.iscrowd) == (one["name"], int(one["difficult"]))
             assert [float(side) for side in one["bndbox"].values()] == [
-                x + 1, y + 1, x + width, y + height
-            ]  # fmt: skip
+                x + 1,
+                y + 1,
+                x + width,
+                y + height,
+            ]
 
 
 CORNERS = st.tuples(*[st.floats(1, 63).map(lambda v: round(v, 2))] * 4).map(

@@ -55,10 +55,12 @@ TRAIN = ["images/train/a.png", "images/train/b.png"]
         ("path: images\ntrain: train\ntest: test", {"train": TRAIN, "test": ["images/test/d.png"]}),
         ("path: images/val\ntrain: ../train", {"train": TRAIN}),
         ("train: [images/val, images/train]", {"train": ["images/val/c.png", *TRAIN]}),
-        ("train: images/val\nvalidation: images/test",
-         {"train": ["images/val/c.png"], "val": ["images/test/d.png"]}),
+        (
+            "train: images/val\nvalidation: images/test",
+            {"train": ["images/val/c.png"], "val": ["images/test/d.png"]},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_yaml_names_the_folders_of_images(folder, yaml, expected):
     assert found(folder, f"names: [cup]\n{yaml}\n") == expected
 
@@ -122,8 +124,10 @@ def test_the_bare_form_needs_no_yaml(folder, val):
     layout = find_layout(folder, print)
     assert layout.names == ("cup", "plate")
     assert {split: len(images) for split, images in layout.images.items()} == {
-        "train": 2, "val": 1, "test": 1
-    }  # fmt: skip
+        "train": 2,
+        "val": 1,
+        "test": 1,
+    }
 
 
 def test_the_bare_form_without_splits_is_all_train(tmp_path):

@@ -32,10 +32,17 @@ def coco(file: Path, *names: str, **changes: Any) -> None:
         ],
         "categories": [{"id": 0, "name": "cup"}, {"id": 1, "name": "plate"}],
         "annotations": [
-            {"id": k, "image_id": k, "category_id": 0, "bbox": [10, 5, 20, 10],
-             "segmentation": [], "ignore": 0} for k in range(len(names))
+            {
+                "id": k,
+                "image_id": k,
+                "category_id": 0,
+                "bbox": [10, 5, 20, 10],
+                "segmentation": [],
+                "ignore": 0,
+            }
+            for k in range(len(names))
         ],
-    }  # fmt: skip
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content | changes))
 

@@ -97,8 +97,11 @@ def test_a_file_in_another_form_finds_the_same(exported, kind):
     most = detector.config.selection.most
     assert [image.type for image in session.get_inputs()] == ["tensor(float)"]
     assert {output.name: output.shape for output in session.get_outputs()} == {
-        "num_detections": [1], "boxes": [most, 4], "scores": [most], "labels": [most],
-    }  # fmt: skip
+        "num_detections": [1],
+        "boxes": [most, 4],
+        "scores": [most],
+        "labels": [most],
+    }
     stated = session.get_modelmeta().custom_metadata_map
     assert stated["input"].startswith("image: float32, ")
     assert f"K = {most} rows" in stated["outputs"]

@@ -29,8 +29,12 @@ def test_int8_keeps_metadata_and_decoding_in_float(exported, tmp_path):
     assert opened.categories == CATEGORIES
     found = opened.detect(torch.from_numpy(IMAGES).permute(0, 3, 1, 2))
     assert all(len(of_image.scores) for of_image in found)
-    fed = {name for node in onnx.load(small).graph.node for name in node.input
-           if node.op_type in ("Softmax", "TopK", "NonMaxSuppression", "Exp")}  # fmt: skip
+    fed = {
+        name
+        for node in onnx.load(small).graph.node
+        for name in node.input
+        if node.op_type in ("Softmax", "TopK", "NonMaxSuppression", "Exp")
+    }
     assert not any(re.search("quant", name, re.IGNORECASE) for name in fed)
 
 

@@ -34,8 +34,10 @@ def write_study(folder, runs, device="A processor"):
 
 
 COMMITTED = {
-    "a-s0": (30.0, 1.0, "basic"), "a-s1": (32.0, 1.0, "basic"), "b-s0": (50.0, 1.0, "dns"),
-}  # fmt: skip
+    "a-s0": (30.0, 1.0, "basic"),
+    "a-s1": (32.0, 1.0, "basic"),
+    "b-s0": (50.0, 1.0, "dns"),
+}
 """Seeds of `a` have a standard deviation of √2; two seeds lie 1.96·√2·√2 = 3.92 apart at most."""
 
 

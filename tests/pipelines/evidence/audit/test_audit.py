@@ -38,9 +38,15 @@ def repository(tmp_path_factory):
     patch.setattr(prepare, "DATA", root / "data")
     patch.setattr(training_run, "REPOSITORY", root)
     spec = RunSpec(
-        dataset=str(root / "own"), input_size=64, iterations=6, batch_size=2, width=0.25,
-        threads=1, warmup=2, learning_rate=0.01,
-    )  # fmt: skip
+        dataset=str(root / "own"),
+        input_size=64,
+        iterations=6,
+        batch_size=2,
+        width=0.25,
+        threads=1,
+        warmup=2,
+        learning_rate=0.01,
+    )
     prepare.ensure_prepared(spec.dataset, spec.input_size)
     train.run(spec, root / "trained" / NAME)
     yield root
@@ -182,8 +188,9 @@ def test_an_edited_specification_is_a_disagreement_without_training(runs, tmp_pa
 def test_a_run_without_its_data_or_weights_gives_way_to_the_next(runs, tmp_path, monkeypatch):
     def lacks(name, **changes):
         shutil.copytree(runs / NAME, runs / name)
-        spec = RunSpec.parse({**json.loads((runs / NAME / "run.json").read_text())[
-            "specification"], **changes}, name)  # fmt: skip
+        spec = RunSpec.parse(
+            {**json.loads((runs / NAME / "run.json").read_text())["specification"], **changes}, name
+        )
         edit_record(
             runs / name,
             lambda r: r.update(specification=spec.to_dict(), specification_hash=spec.hash),

@@ -73,8 +73,11 @@ def test_every_claim_names_one_check_and_rows_that_are_declared():
     for claim in CLAIMS:
         assert len(claim.check.keys() & CHECKS.keys()) == 1, claim.source
         named = [claim.check.get(key) for key in ("value", "protocol", "row")]
-        named += [row for key in ("compare", "spread", "sooner", "repeats")
-                  for row in claim.check.get(key, ())]  # fmt: skip
+        named += [
+            row
+            for key in ("compare", "spread", "sooner", "repeats")
+            for row in claim.check.get(key, ())
+        ]
         assert {row for row in named if row} <= rows, claim.source
         assert set(claim.check.get("speed", ())) <= detectors
 
@@ -173,8 +176,14 @@ def test_a_table_s_own_figures_are_held_against_the_text(study, ask):
 
 
 def test_the_paper_s_loss_of_ap_by_pretraining_is_not_significant_by_its_own_spread(study, ask):
-    given = ask(study, significant="table8", rows=["small objects", "no"], metric="AP", runs=15,
-                published="lower")  # fmt: skip
+    given = ask(
+        study,
+        significant="table8",
+        rows=["small objects", "no"],
+        metric="AP",
+        runs=15,
+        published="lower",
+    )
     assert (given.ours, given.verdict) == ("-1.0", Verdict.INCONCLUSIVE)
 
 
@@ -191,12 +200,18 @@ def test_two_claims_never_ask_the_same_of_the_same_rows():
 
 def test_speed_is_the_ratio_of_whole_detections_in_fp32(own_study, ask):
     assert "not timed here" in ask(own_study, speed=["a", "b"], published=2.0).why
-    pd.DataFrame({
-        "detector": ["a", "b", "a"], "precision": ["fp32", "fp32", "bf16"],
-        "postprocessing": [True, True, True], "frames_a_second": [30.0, 20.0, 99.0],
-        "weights": ["untrained", "b-s0", "b-s0"],
-        "device": "AMD EPYC", "threads": 2, "rounds": 6,
-    }).to_csv(own_study.folder / "speed.csv", index=False)  # fmt: skip
+    pd.DataFrame(
+        {
+            "detector": ["a", "b", "a"],
+            "precision": ["fp32", "fp32", "bf16"],
+            "postprocessing": [True, True, True],
+            "frames_a_second": [30.0, 20.0, 99.0],
+            "weights": ["untrained", "b-s0", "b-s0"],
+            "device": "AMD EPYC",
+            "threads": 2,
+            "rounds": 6,
+        }
+    ).to_csv(own_study.folder / "speed.csv", index=False)
     times = {
         Work("a", Precision.FP32, True): [10, 10, 20, 10, 20, 10],
         Work("b", Precision.FP32, True): [14, 16, 30, 15, 30, 13],
@@ -258,7 +273,7 @@ def test_learned_weights_are_ranked_by_area_class_by_class(own_study, ask):
                 "grid_localisation": [falling, falling],
                 "grid_classification": [falling, rising],
             },
-        }  # fmt: skip
+        }
         path.write_text(json.dumps(record))
     given = ask(own_study, weights="area", row="dns", published="lower")
     # -1, -1, -1 and +1

@@ -14,17 +14,28 @@ from pipelines.system.errors import UserError
 from tests.pipelines.evidence.claims.conftest import PAPERS
 
 GAIN = {
-    "ours": "+33.6", "interval": "[+29.1, +38.0]", "verdict": "reproduced", "why": "so it is",
-    "group": "comparisons and statements", "source": "scale_aware_ssd/claims/architecture-ap50",
-}  # fmt: skip
+    "ours": "+33.6",
+    "interval": "[+29.1, +38.0]",
+    "verdict": "reproduced",
+    "why": "so it is",
+    "group": "comparisons and statements",
+    "source": "scale_aware_ssd/claims/architecture-ap50",
+}
 LOSS = GAIN | {
-    "ours": "", "interval": "", "verdict": "not testable here", "why": "no run of x",
+    "ours": "",
+    "interval": "",
+    "verdict": "not testable here",
+    "why": "no run of x",
     "source": "scale_aware_ssd/claims/architecture-ap",
-}  # fmt: skip
+}
 SLIP = GAIN | {
-    "verdict": "contradicted", "group": "arithmetic", "place": "Table 2", "claim": "141 pixels",
-    "why": "the recursion gives 139", "source": "scale_aware_ssd/table2/x",
-}  # fmt: skip
+    "verdict": "contradicted",
+    "group": "arithmetic",
+    "place": "Table 2",
+    "claim": "141 pixels",
+    "why": "the recursion gives 139",
+    "source": "scale_aware_ssd/table2/x",
+}
 RUNS = {"original-attachment": ["original-attachment-s0", "original-attachment-s1"]}
 
 

@@ -27,9 +27,15 @@ def between(low, high):
 
 @pytest.mark.parametrize(
     ("published", "low", "high"),
-    [(35, 34.5, 35.5), (34.8, 34.75, 34.85), (32.16, 32.155, 32.165), ([5, 7], 4.5, 7.5),
-     ([-1, -2], -2.5, -0.5), ([1.5, 2.5], 1.45, 2.55)],
-)  # fmt: skip
+    [
+        (35, 34.5, 35.5),
+        (34.8, 34.75, 34.85),
+        (32.16, 32.155, 32.165),
+        ([5, 7], 4.5, 7.5),
+        ([-1, -2], -2.5, -0.5),
+        ([1.5, 2.5], 1.45, 2.55),
+    ],
+)
 def test_a_printed_figure_stands_for_all_that_rounds_to_it(published, low, high):
     parsed = Published.parse(published)
     assert (parsed.low, parsed.high) == pytest.approx((low, high))
@@ -71,9 +77,14 @@ def test_a_difference_is_judged_by_side_and_size(low, high, verdict):
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-1.0, 1.0, REPRODUCED), (-1.1, 0.5, INCONCLUSIVE), (0.2, 1.5, INCONCLUSIVE),
-     (1.1, 3.0, CONTRADICTED), (-3.0, -1.1, CONTRADICTED)],
-)  # fmt: skip
+    [
+        (-1.0, 1.0, REPRODUCED),
+        (-1.1, 0.5, INCONCLUSIVE),
+        (0.2, 1.5, INCONCLUSIVE),
+        (1.1, 3.0, CONTRADICTED),
+        (-3.0, -1.1, CONTRADICTED),
+    ],
+)
 def test_a_published_zero_is_equality_within_a_point(low, high, verdict):
     assert judge_equality(between(low, high)) is verdict
     assert judge_difference(Published.difference(35, 35), between(low, high)) is verdict
@@ -81,9 +92,13 @@ def test_a_published_zero_is_equality_within_a_point(low, high, verdict):
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-1.0, 9.0, REPRODUCED), (2.0, 9.0, REPRODUCED), (-1.1, 9.0, INCONCLUSIVE),
-     (-9.0, -1.1, CONTRADICTED)],
-)  # fmt: skip
+    [
+        (-1.0, 9.0, REPRODUCED),
+        (2.0, 9.0, REPRODUCED),
+        (-1.1, 9.0, INCONCLUSIVE),
+        (-9.0, -1.1, CONTRADICTED),
+    ],
+)
 def test_no_worse_allows_a_point(low, high, verdict):
     assert judge_no_worse(between(low, high)) is verdict
 
@@ -118,9 +133,15 @@ def test_arithmetic_must_round_to_what_is_printed():
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(1.25, 1.27, REPRODUCED), (1.15, 1.2, REPRODUCED), (1.1, 1.17, PARTLY), (1.5, 1.9, PARTLY),
-     (0.98, 1.4, INCONCLUSIVE), (0.8, 0.97, CONTRADICTED)],
-)  # fmt: skip
+    [
+        (1.25, 1.27, REPRODUCED),
+        (1.15, 1.2, REPRODUCED),
+        (1.1, 1.17, PARTLY),
+        (1.5, 1.9, PARTLY),
+        (0.98, 1.4, INCONCLUSIVE),
+        (0.8, 0.97, CONTRADICTED),
+    ],
+)
 def test_a_ratio_of_speeds_is_judged_by_side_and_a_tenth(low, high, verdict):
     # 200 against 153 in print: 1.300 to 1.315; a tenth below is 1.182, above 1.447.
     assert judge_speed(Published.ratio(200, 153), between(low, high)) is verdict
@@ -128,9 +149,13 @@ def test_a_ratio_of_speeds_is_judged_by_side_and_a_tenth(low, high, verdict):
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(0.96, 1.04, REPRODUCED), (0.96, 1.2, INCONCLUSIVE), (1.1, 1.2, CONTRADICTED),
-     (0.6, 0.8, CONTRADICTED)],
-)  # fmt: skip
+    [
+        (0.96, 1.04, REPRODUCED),
+        (0.96, 1.2, INCONCLUSIVE),
+        (1.1, 1.2, CONTRADICTED),
+        (0.6, 0.8, CONTRADICTED),
+    ],
+)
 def test_equally_fast_is_within_a_twentieth(low, high, verdict):
     assert judge_speed(Published.ratio(153, 153), between(low, high)) is verdict
 

@@ -10,8 +10,9 @@ CURVES = ("table6", "table7")
 
 
 def with_few_curves(paper):
-    tables = {name: replace(table, curves=table.file in CURVES)
-              for name, table in paper.tables.items()}  # fmt: skip
+    tables = {
+        name: replace(table, curves=table.file in CURVES) for name, table in paper.tables.items()
+    }
     return replace(paper, tables=tables)
 
 

@@ -12,15 +12,33 @@ from pipelines.training.health.network import Fit, Spread
 from tests.pipelines.evidence.report.declared import PAPERS, PARAMETERS
 
 FIT = Fit(
-    positives=90, iou=0.66, iou_of_anchors=0.5, box_loss=0.45, box_loss_of_anchors=0.94,
-    class_loss=0.4, class_loss_of_shares=0.96, accuracy=0.85, commonest=0.6,
-)  # fmt: skip
+    positives=90,
+    iou=0.66,
+    iou_of_anchors=0.5,
+    box_loss=0.45,
+    box_loss_of_anchors=0.94,
+    class_loss=0.4,
+    class_loss_of_shares=0.96,
+    accuracy=0.85,
+    commonest=0.6,
+)
 SOUND = Health(
-    start=Spread((4.9, 3.8), 0.8, 0.7), end=Spread((4.7, 3.8), 3.9, 1.2), training=FIT, test=FIT,
-    images=48, training_AP=64.1, training_AP50=80.5, test_AP=23.6, test_AP50=58.2,
+    start=Spread((4.9, 3.8), 0.8, 0.7),
+    end=Spread((4.7, 3.8), 3.9, 1.2),
+    training=FIT,
+    test=FIT,
+    images=48,
+    training_AP=64.1,
+    training_AP50=80.5,
+    test_AP=23.6,
+    test_AP50=58.2,
     ladder={f"{threshold:.2f}": 60.0 - number for number, threshold in enumerate(LADDER)},
-    max_detections=300, at_cap=1.0, lowest_kept=0.02, late_gain=None, late_drop=0.09,
-)  # fmt: skip
+    max_detections=300,
+    at_cap=1.0,
+    lowest_kept=0.02,
+    late_gain=None,
+    late_drop=0.09,
+)
 FROZEN = replace(SOUND, test=replace(FIT, iou=0.5))
 
 
@@ -43,12 +61,20 @@ def test_a_run_s_line_has_its_figures_and_the_rules_that_it_breaks(measured):
     section = health_section(measured, {"custom": "sampler-basic-s0"})
     basic, dns = section.runs
     assert dict(zip(COLUMNS, basic.cells, strict=True)) == {
-        "AP50, test": "58.2", "AP50, training": "80.5", "IoU, anchors": "0.50",
+        "AP50, test": "58.2",
+        "AP50, training": "80.5",
+        "IoU, anchors": "0.50",
         "IoU, boxes": "0.66",
-        "box loss, anchors": "0.94", "box loss": "0.45", "class loss, shares": "0.96",
-        "class loss": "0.40", "commonest class, %": "60", "class right, %": "85",
-        "first logits": "0.80", "first offsets": "0.70", "at the cap, %": "100",
-    }  # fmt: skip
+        "box loss, anchors": "0.94",
+        "box loss": "0.45",
+        "class loss, shares": "0.96",
+        "class loss": "0.40",
+        "commonest class, %": "60",
+        "class right, %": "85",
+        "first logits": "0.80",
+        "first offsets": "0.70",
+        "at the cap, %": "100",
+    }
     assert [c.rule for c in basic.complaints] == []
     assert [c.rule for c in dns.complaints] == ["the boxes are no better than the anchors"]
     assert (section.sound, section.unmeasured) == (1, 2)

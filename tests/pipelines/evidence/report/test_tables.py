@@ -27,8 +27,10 @@ def test_a_table_sets_the_paper_beside_ours_and_names_the_runs_of_a_row(study):
     ap = view.headings[1]
     assert (ap.text, [column.kind for column in ap.columns]) == ("AP", ["paper", "ours"])
     assert [[run.name for run in row.runs] for row in view.rows] == [
-        ["sampler-basic-s0"], ["sampler-dns-s0", "sampler-dns-s1"], [],
-    ]  # fmt: skip
+        ["sampler-basic-s0"],
+        ["sampler-dns-s0", "sampler-dns-s1"],
+        [],
+    ]
     assert [row.seconds for row in view.rows] == [30, 90, 0]
     # What all rows lack is said once, what one lacks in its row.
     assert view.departures == "S1 data, S5 optimiser"

@@ -152,13 +152,16 @@ def alter_time(results):
 OPEN = {
     "a digit in the match records": (of_file(alter_digit, MATCHES, 1), MATCHES),
     "a digit in the detections": (
-        of_file(alter_digit, f"runs/{RUN}/detections.json.gz", 2), f"runs/{RUN}/detections.json.gz",
+        of_file(alter_digit, f"runs/{RUN}/detections.json.gz", 2),
+        f"runs/{RUN}/detections.json.gz",
     ),
     "a digit in the history": (
-        of_file(alter_digit, f"runs/{RUN}/history.csv", 3), f"runs/{RUN}/history.csv",
+        of_file(alter_digit, f"runs/{RUN}/history.csv", 3),
+        f"runs/{RUN}/history.csv",
     ),
     "a digit in a record": (
-        of_file(alter_digit, f"runs/{RUN}/run.json", 4), f"runs/{RUN}/run.json",
+        of_file(alter_digit, f"runs/{RUN}/run.json", 4),
+        f"runs/{RUN}/run.json",
     ),
     "a digit in the ledger": (of_file(alter_digit, "ledger.csv", 5), "ledger.csv"),
     "a digit in a table": (of_file(alter_digit, "tables/table7.md", 6), "tables/table7.md"),
@@ -169,7 +172,8 @@ OPEN = {
     "a table too many": (of_file(Path.touch, "tables/table9.csv"), "tables/table9.csv: is surplus"),
     "truncated match records": (of_file(truncate, MATCHES), MATCHES),
     "a truncated record": (
-        of_file(truncate, f"runs/{RUN}/run.json"), f"runs/{RUN}/run.json: cannot be read",
+        of_file(truncate, f"runs/{RUN}/run.json"),
+        f"runs/{RUN}/run.json: cannot be read",
     ),
     "a truncated plot": (of_file(truncate, "figures/figure2.png"), "figures/figure2.png"),
     "swapped seeds": (swap_seeds, f"runs/{RUN}/run.json: is the record of {OTHER_SEED}"),
@@ -177,13 +181,14 @@ OPEN = {
         of_run(edit_specification, False, learning_rate=0.5),
         f"runs/{RUN}/run.json: the specification was changed",
     ),
-}  # fmt: skip
+}
 """Corruptions by name: what is done to the results, and how a finding must begin."""
 
 SEALED = {
     "a digit in the match records": (of_file(alter_digit, MATCHES, 9), f"{MATCHES}: was changed"),
     "a digit in the history": (
-        of_file(alter_digit, f"runs/{RUN}/history.csv", 10), f"runs/{RUN}/history.csv: was changed",
+        of_file(alter_digit, f"runs/{RUN}/history.csv", 10),
+        f"runs/{RUN}/history.csv: was changed",
     ),
     "forged match records, with the run's hashes": (forge(), f"ledger.csv: {RUN}: AP is "),
     "these, with the ledger": (forge("ledger.csv"), "tables/table7.csv: line 3 is "),
@@ -202,26 +207,30 @@ SEALED = {
         f"runs/{RUN}/run.json: is another run than params.yaml declares: seed is 1, not 0",
     ),
     "a seed's files copied": (
-        copy_seed, f"runs/{OTHER_SEED}/detections.json.gz: is that of {RUN}, another seed",
+        copy_seed,
+        f"runs/{OTHER_SEED}/detections.json.gz: is that of {RUN}, another seed",
     ),
     "other data": (other_data, f"runs/{RUN}/run.json: other data"),
     "a cell of the ledger": (alter_cell("AP50"), f"ledger.csv: {RUN}: AP50 is "),
     "a run is missing": (drop_run, f"ledger.csv: {RUN}: there is no such run"),
     "a digit in a table": (
-        of_file(alter_digit, "tables/table7.csv", 11), "tables/table7.csv: line ",
+        of_file(alter_digit, "tables/table7.csv", 11),
+        "tables/table7.csv: line ",
     ),
     "a digit in LaTeX": (of_file(alter_digit, "tables/table3.tex", 12), "tables/table3.tex: line "),
     "a digit in the claims": (of_file(alter_digit, "claims.csv", 13), "claims.csv: line "),
     "a digit in a plot": (
-        of_file(alter_digit, "figures/balance.svg", 14), "figures/balance.svg: line ",
+        of_file(alter_digit, "figures/balance.svg", 14),
+        "figures/balance.svg: line ",
     ),
     "a digit in the sizes": (of_file(alter_digit, f"figures/{SIZES}", 15), "figures: "),
     "another time": (alter_time, "speed.csv: line 2 is "),
     "a single time is missing": (
-        of_file(truncate, ROUNDS_FILE), f"speed.csv, {ROUNDS_FILE}: cannot be compared",
+        of_file(truncate, ROUNDS_FILE),
+        f"speed.csv, {ROUNDS_FILE}: cannot be compared",
     ),
     "a truncated ledger": (of_file(truncate, "ledger.csv"), f"ledger.csv: {RUNS[-1]}: "),
     "a truncated table": (of_file(truncate, "tables/table1.md"), "tables/table1.md: "),
     "a truncated plot": (of_file(truncate, "figures/figure4.png"), "figures/figure4.png: another"),
-}  # fmt: skip
+}
 """The same by a forger who writes the checksums anew."""

@@ -31,8 +31,10 @@ def write_data(folder):
     truth, _ = random_case(0)
     images = [{**image, "file_name": f"{image['id']}.png"} for image in truth["images"]]
     content = json.dumps({**truth, "images": images}).encode()
-    counts = [sum(a["category_id"] == c and not a["iscrowd"] for a in truth["annotations"])
-              for c in (1, 2, 3)]  # fmt: skip
+    counts = [
+        sum(a["category_id"] == c and not a["iscrowd"] for a in truth["annotations"])
+        for c in (1, 2, 3)
+    ]
     splits = {}
     for split in ("train", "test"):
         (folder / f"{split}.json").write_bytes(content)
@@ -67,22 +69,31 @@ def write_run(folder, number, manifest):
         "data": manifest,
         "code": {"commit": None, "changed": False, "code_hash": "0123456789ab"},
         "machine": {
-            "device": "a processor", "device_type": "cpu", "threads": 1, "python": "3.11.9",
+            "device": "a processor",
+            "device_type": "cpu",
+            "threads": 1,
+            "python": "3.11.9",
             "packages": {"torch": "1", "numpy": "1", "pillow": "1", "scipy": "1"},
         },
         "cost": {
-            "parameters": 1000, "flops_an_image": 10**9, "training_seconds": 10.5,
-            "training_images": 480, "images_a_second": 45.7, "peak_memory_mib": 100.0,
+            "parameters": 1000,
+            "flops_an_image": 10**9,
+            "training_seconds": 10.5,
+            "training_images": 480,
+            "images_a_second": 45.7,
+            "peak_memory_mib": 100.0,
         },
-    }  # fmt: skip
+    }
     (folder / "run.json").write_text(json.dumps(record, indent=1))
     seal_run(folder)
 
 
 def write_timings(folder):
     """Six rounds of both SSDs."""
-    both = {"scale-aware-ssd": [20.0, 21.0, 19.0, 20.5, 22.0, 18.25],
-            "ssd-mobilenet-v2": [30.0, 29.0, 31.0, 28.5, 33.0, 27.25]}  # fmt: skip
+    both = {
+        "scale-aware-ssd": [20.0, 21.0, 19.0, 20.5, 22.0, 18.25],
+        "ssd-mobilenet-v2": [30.0, 29.0, 31.0, 28.5, 33.0, 27.25],
+    }
     timings = {Work(name, Precision.FP32, True): ms for name, ms in both.items()}
     write_rounds(timings, folder / ROUNDS_FILE)
     speed = summarise(timings)

@@ -81,8 +81,10 @@ def test_the_fast_check_ends_with_the_ledger(results, honest):
     write_sums(results)
     levels = check(results, honest / "data", fast=True)
     assert [(level.name, level.findings) for level in levels] == [
-        ("files", []), ("runs", []), ("ledger", []),
-    ]  # fmt: skip
+        ("files", []),
+        ("runs", []),
+        ("ledger", []),
+    ]
     alter_digit(results / "ledger.csv", 5)
     assert "ledger.csv" in str(check(results, honest / "data", fast=True)[2].findings)
 

@@ -112,19 +112,22 @@ def grey(pixels):
 
 
 PIXELS = {
-    Kind.LEAKED_IMAGE: (
-        lambda data: copy_image(("train", 5), ("test", 2), data), "train, test"),
+    Kind.LEAKED_IMAGE: (lambda data: copy_image(("train", 5), ("test", 2), data), "train, test"),
     Kind.NEARLY_LEAKED_IMAGE: (
-        lambda data: copy_image(("val", 5), ("test", 2), data, brighter), "val, test"),
-    Kind.REPEATED_IMAGE: (
-        lambda data: copy_image(("train", 5), ("train", 9), data), "train"),
+        lambda data: copy_image(("val", 5), ("test", 2), data, brighter),
+        "val, test",
+    ),
+    Kind.REPEATED_IMAGE: (lambda data: copy_image(("train", 5), ("train", 9), data), "train"),
     Kind.NEARLY_REPEATED_IMAGE: (
-        lambda data: copy_image(("val", 5), ("val", 9), data, brighter), "val"),
+        lambda data: copy_image(("val", 5), ("val", 9), data, brighter),
+        "val",
+    ),
     Kind.CONSTANT_IMAGE: (
-        lambda data: copy_image(("val", 5), ("val", 5), data, np.zeros_like), "val"),
-    Kind.GREY_IMAGE: (
-        lambda data: copy_image(("test", 5), ("test", 5), data, grey), "test"),
-}  # fmt: skip
+        lambda data: copy_image(("val", 5), ("val", 5), data, np.zeros_like),
+        "val",
+    ),
+    Kind.GREY_IMAGE: (lambda data: copy_image(("test", 5), ("test", 5), data, grey), "test"),
+}
 
 
 def found_in(data, **options):

@@ -12,10 +12,18 @@ from pipelines.runs.parameters import read_parameters, workbench_spec
 from pipelines.runs.spec import Augment, RunSpec
 
 OWN = RunSpec(
-    profile="own", dataset="my photographs/it's", input_size=320, anchors=(20.0, 30.5, 40.0, 60.0),
-    attach=(5, 8), class_weights=(1.0, 2.5), aspect_ratios=(1.0, 2.0), sampler=Sampler.DNS,
-    augment=(Augment.FLIP,), seed=4, learning_rate=0.002,
-)  # fmt: skip
+    profile="own",
+    dataset="my photographs/it's",
+    input_size=320,
+    anchors=(20.0, 30.5, 40.0, 60.0),
+    attach=(5, 8),
+    class_weights=(1.0, 2.5),
+    aspect_ratios=(1.0, 2.0),
+    sampler=Sampler.DNS,
+    augment=(Augment.FLIP,),
+    seed=4,
+    learning_rate=0.002,
+)
 
 
 def named(command):

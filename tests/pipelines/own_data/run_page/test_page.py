@@ -25,16 +25,32 @@ from tests.pipelines.records import record_of
 
 SECTIONS = ["classes", "scores", "confusion", "errors", "calibration", "sizes", "photographs"]
 HEALTH = {
-    "start": None, "end": None, "training": None,
+    "start": None,
+    "end": None,
+    "training": None,
     "test": {
-        "positives": 9, "iou": 0.4, "iou_of_anchors": 0.5, "box_loss": 1.0,
-        "box_loss_of_anchors": 1.0, "class_loss": 0.5, "class_loss_of_shares": 0.9,
-        "accuracy": 0.75, "commonest": 0.5,
+        "positives": 9,
+        "iou": 0.4,
+        "iou_of_anchors": 0.5,
+        "box_loss": 1.0,
+        "box_loss_of_anchors": 1.0,
+        "class_loss": 0.5,
+        "class_loss_of_shares": 0.9,
+        "accuracy": 0.75,
+        "commonest": 0.5,
     },
-    "images": 2, "training_AP": 40.0, "training_AP50": 50.0, "test_AP": 20.0, "test_AP50": 33.7,
-    "ladder": {f"{step:.2f}": 10.0 for step in LADDER}, "max_detections": 100, "at_cap": 0.0,
-    "lowest_kept": None, "late_gain": None, "late_drop": 0.01,
-}  # fmt: skip
+    "images": 2,
+    "training_AP": 40.0,
+    "training_AP50": 50.0,
+    "test_AP": 20.0,
+    "test_AP50": 33.7,
+    "ladder": {f"{step:.2f}": 10.0 for step in LADDER},
+    "max_detections": 100,
+    "at_cap": 0.0,
+    "lowest_kept": None,
+    "late_gain": None,
+    "late_drop": 0.01,
+}
 
 
 def write_run(folder, spec=None, **changes):

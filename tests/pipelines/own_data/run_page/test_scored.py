@@ -75,8 +75,11 @@ def test_recall_by_size_by_hand():
     assert scored().sizes == [SizeRange(4, 8, 5, 2, 2)]
     # One of 32·16 pixels of the input is 22.6 a side. a's best F1 is at 0.9, which leaves it out.
     wide = (2, 1, (0.0, 40.0, 50.0, 25.0))
-    found = [(1, 1, A1, 0.9), *((1, 1, (60.0, 10.0 * k, 5.0, 5.0), 0.5) for k in range(3)),
-             (2, 1, wide[2], 0.1)]  # fmt: skip
+    found = [
+        (1, 1, A1, 0.9),
+        *((1, 1, (60.0, 10.0 * k, 5.0, 5.0), 0.5) for k in range(3)),
+        (2, 1, wide[2], 0.1),
+    ]
     two = scored(found, objects=[(1, 1, A1), wide])
     assert two.thresholds.tolist() == [0.9, math.inf]
     assert two.sizes == [SizeRange(4, 8, 1, 1, 1), SizeRange(16, 32, 1, 1, 0)]

@@ -21,9 +21,15 @@ SIZE = 128
 CPU = torch.device("cpu")
 COLOURS = {1: (200, 40, 40), 2: (40, 60, 200)}
 SOUND = RunSpec(
-    input_size=SIZE, width=0.25, iterations=120, batch_size=8, learning_rate=0.02,
-    precision=Precision.FP32, head_init=HeadInit.RELEASED, max_detections=300,
-)  # fmt: skip
+    input_size=SIZE,
+    width=0.25,
+    iterations=120,
+    batch_size=8,
+    learning_rate=0.02,
+    precision=Precision.FP32,
+    head_init=HeadInit.RELEASED,
+    max_detections=300,
+)
 
 
 def coloured_boxes(count, seed, first_class_share=0.6):

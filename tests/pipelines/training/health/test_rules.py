@@ -80,15 +80,17 @@ def test_shuffled_labels_teach_no_class(data):
 def test_a_learning_rate_a_hundred_times_too_small(data):
     health = trained_health(replace(SOUND, learning_rate=SOUND.learning_rate / 100), *data)
     assert rules_broken(health) & {
-        "the boxes are no better than the anchors", "it finds next to nothing",
-    }  # fmt: skip
+        "the boxes are no better than the anchors",
+        "it finds next to nothing",
+    }
 
 
 def test_a_learning_rate_a_hundred_times_too_large(data):
     health = trained_health(replace(SHORT, learning_rate=SOUND.learning_rate * 100), *data)
     assert rules_broken(health) >= {
-        "feature maps are dead", "the classes are no better than always the commonest",
-    }  # fmt: skip
+        "feature maps are dead",
+        "the classes are no better than always the commonest",
+    }
 
 
 def test_a_few_images_are_known_by_heart(data):
