@@ -105,7 +105,7 @@ class Detector(nn.Module, ABC):
 class TrainableDetector(Detector, Generic[Match]):
     """A detector that is trained step by step."""
 
-    def look_at(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+    def fit_to_objects(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
         """Fit what depends on all objects of the training set, before it is matched.
 
         Args:

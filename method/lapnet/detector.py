@@ -96,7 +96,7 @@ class LapNet(TrainableDetector[Assigned]):
         centres = cell_centres(self.cells, self.cells, STRIDE)
         self.register_buffer("centres", centres, persistent=False)
 
-    def look_at(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+    def fit_to_objects(self, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
         """Fit each class's anchors to the objects of the training set (§3.1).
 
         A class without objects keeps squares of 8, 16, … pixels.

@@ -105,7 +105,9 @@ def train(
     label: str,
     expected: Mapping[str, Expected] | None = None,
 ) -> None:
-    """Train runs on a cluster, parents before children; arguments as in `bring_up_to_date`.
+    """Train runs on a cluster, parents before children.
+
+    Its arguments are those of `bring_up_to_date`.
 
     Raises:
         UserError: a run failed; what it said last has gone to stderr.

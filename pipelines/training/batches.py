@@ -91,7 +91,7 @@ class FixedBatches(Generic[Match]):
     """Images as they lie on disk; every object is matched once."""
 
     def __init__(self, match: Matcher[Match], split: PreparedSplit, device: torch.device):
-        self.pixels, self.device = near(split.images, device), device
+        self.pixels, self.device = place_images(split.images, device), device
         images = range(len(split.images))
         self.matches = HostMatching(match, device)(
             (split.boxes(i), split.labels(i)) for i in images
@@ -119,7 +119,7 @@ class AugmentedBatches(Generic[Match]):
     ):
         self.split, self.spec, self.device = split, spec, device
         self.matching = HostMatching(match, device)
-        self.pixels = near(split.images, device)
+        self.pixels = place_images(split.images, device)
         self.transform = _transform(spec)
         if Augment.TILES in spec.augment:
             _require_mosaics(split, spec.dataset)
@@ -188,7 +188,7 @@ def make_batches(
     return FixedBatches(match, split, device)
 
 
-def near(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+def place_images(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """The images as a tensor, on a GPU if they take less than half of its free memory.
 
     Else where they are, without a copy.

@@ -20,7 +20,7 @@ from method.detector import TrainableDetector, to_device
 from method.lapnet.detector import LapNet
 from pipelines.runs.spec import DetectorName, RunSpec, Switch
 from pipelines.system.machine import choose_device
-from pipelines.training.batches import HostMatching, host_matcher, near
+from pipelines.training.batches import HostMatching, host_matcher, place_images
 from pipelines.training.noise import build, draw
 from pipelines.training.step import (
     OwnSteps,
@@ -60,7 +60,7 @@ def time_loop(
     scene = draw(images_drawn, input_size, objects=9, classes=3)
     detector = build(spec, 3, scene, device)
     matches = HostMatching(host_matcher(detector, device), device)(scene.objects)
-    pixels = near(scene.pixels, device)
+    pixels = place_images(scene.pixels, device)
     rng = np.random.default_rng(0)
 
     def loop(steps: Steps) -> None:

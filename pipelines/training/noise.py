@@ -51,6 +51,6 @@ def build(
     """A detector with its first weights that has looked at the scene's objects, on a device."""
     detector = build_detector(spec, classes, to_batch(scene.pixels[:1], device)).to(device)
     assert isinstance(detector, TrainableDetector)
-    detector.look_at(scene.boxes, scene.labels)
+    detector.fit_to_objects(scene.boxes, scene.labels)
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return detector.train()

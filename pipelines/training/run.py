@@ -203,7 +203,7 @@ def train_detector(
     live: Live | None = None,
     label: str = "train",
 ) -> Progress:
-    """Train to the last step, by whoever's trainer it is; arguments as in `trainer.train`."""
+    """Train to the last step by the detector's own trainer; its arguments are those of `train`."""
     if isinstance(detector, TensorFlowDetector):
         return train_by_tensorflow(
             detector, training, spec, checkpoint, validate=validate, live=live, label=label
@@ -211,7 +211,7 @@ def train_detector(
     assert isinstance(detector, TrainableDetector)
     if spec.iterations:
         images = range(len(training.images))
-        detector.look_at(
+        detector.fit_to_objects(
             [torch.from_numpy(training.boxes(i)) for i in images],
             [torch.from_numpy(training.labels(i)) for i in images],
         )

@@ -18,7 +18,7 @@ from pipelines.runs.spec import RunSpec
 from pipelines.system.allocator import tune_allocator
 from pipelines.system.errors import run_cli
 from pipelines.system.machine import choose_device, peak_memory_mib
-from pipelines.training.batches import HostMatching, host_matcher, near
+from pipelines.training.batches import HostMatching, host_matcher, place_images
 from pipelines.training.noise import build, draw
 from pipelines.training.step import choose_arithmetic, make_steps, to_batch
 
@@ -32,7 +32,7 @@ def step_of(spec: RunSpec, device: torch.device) -> Callable[[], None]:
     detector = build(spec, CLASSES, scene, device)
     steps = make_steps(detector, spec, device)
     matches = HostMatching(host_matcher(detector, device), device)(scene.objects)
-    pixels = near(scene.pixels, device)
+    pixels = place_images(scene.pixels, device)
 
     def step() -> None:
         steps(0, to_batch(pixels, device), matches)

@@ -21,7 +21,6 @@ from pipelines.deploy.export.candidates import candidates_of
 from pipelines.system.errors import UserError
 
 OPSET = 18
-OPSETS = range(17, 24)
 INPUT = "image: {kind}, 1 x {size} x {size} x 3 (NHWC), RGB from 0 to 255; normalised inside"
 OUTPUTS = ("boxes", "scores", "labels")
 COUNT = "num_detections"

@@ -60,7 +60,7 @@ def find_scene(train: PreparedSplit, test: PreparedSplit) -> Scene | None:
     """
     detector = LapNet(LapNetConfig(len(train.class_names), train.input_size), seed=0)
     images = range(len(train.images))
-    detector.look_at(
+    detector.fit_to_objects(
         [torch.from_numpy(train.boxes(i)) for i in images],
         [torch.from_numpy(train.labels(i)) for i in images],
     )

@@ -15,7 +15,7 @@ LABELS = torch.tensor([1, 1, 2])
 
 def make(**changes):
     detector = LapNet(LapNetConfig(2, SIZE, anchors_a_class=3, **changes), seed=0)
-    detector.look_at([BOXES], [LABELS])
+    detector.fit_to_objects([BOXES], [LABELS])
     return detector
 
 
@@ -28,7 +28,7 @@ def test_anchors_are_each_class_s_own():
 
 def test_a_class_without_objects_keeps_plain_squares():
     detector = LapNet(LapNetConfig(3, SIZE, anchors_a_class=2), seed=0)
-    detector.look_at([BOXES], [LABELS])
+    detector.fit_to_objects([BOXES], [LABELS])
     assert detector.shapes[2].tolist() == [[8, 8], [16, 16]]
 
 
@@ -80,7 +80,7 @@ def test_sure_logits_of_the_assigned_anchors_alone_cost_nothing(order):
 @pytest.mark.parametrize("size", [128, 160])  # even and odd multiples of 32, as 512 and 608 are
 def test_every_backbone_builds_steps_and_detects(backbone, size):
     detector = LapNet(LapNetConfig(2, size, backbone=backbone, anchors_a_class=3), seed=0)
-    detector.look_at([BOXES], [LABELS])
+    detector.fit_to_objects([BOXES], [LABELS])
     images = torch.randint(0, 256, (1, 3, size, size), dtype=torch.uint8)
     cells = size // 8
     logits, offsets = detector.eval()(images)

@@ -109,5 +109,10 @@ def test_a_wrong_value_is_answered_with_the_right_ones(values, message):
 def test_runs_share_images_when_all_that_makes_them_is_equal():
     one = RunSpec(dataset="laboro-mosaics", input_size=512)
     assert one.same_images(replace(one, seed=3, detector="lapnet", iterations=7))
-    others = [{"fold": Fold.FIRST}, {"input_size": 256}, {"dataset": "nwpu"}, {"tiles": 512}]
-    assert not any(one.same_images(replace(one, **values)) for values in others)
+    others = [
+        replace(one, fold=Fold.FIRST),
+        replace(one, input_size=256),
+        replace(one, dataset="nwpu"),
+        replace(one, tiles=512),
+    ]
+    assert not any(one.same_images(other) for other in others)

@@ -46,7 +46,7 @@ CROWDS = {
 def lapnet(crowd, loss=ClassificationLoss.CROSS_ENTROPY):
     config = LapNetConfig(CLASSES, SIZE, anchors_a_class=SHAPES, loss=loss)
     detector = LapNet(config, seed=0)
-    detector.look_at([crowd[0]], [crowd[1]])
+    detector.fit_to_objects([crowd[0]], [crowd[1]])
     return detector
 
 

@@ -58,7 +58,7 @@ def gradients(kind):
     boxes = [torch.tensor(own).reshape(-1, 4) for own in BOXES]
     labels = [torch.arange(len(own)) % 2 + 1 for own in boxes]
     if isinstance(detector, LapNet):
-        detector.look_at(boxes, labels)
+        detector.fit_to_objects(boxes, labels)
     part = own_part(BATCH)
     matches = [detector.match(b, k) for b, k in zip(boxes[part], labels[part], strict=True)]
     counts = OwnSteps(detector, SPEC)(0, images[part], matches)

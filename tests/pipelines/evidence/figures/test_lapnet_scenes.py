@@ -48,9 +48,9 @@ TEST = split_of(
 APART = split_of([(1, 0, 0, 16, 16), (2, 4, 4, 16, 16), (1, 40, 40, 16, 16)])
 
 
-def look_at(detector, split):
+def fit_to_objects(detector, split):
     images = range(len(split.images))
-    detector.look_at(
+    detector.fit_to_objects(
         [torch.from_numpy(split.boxes(i)) for i in images],
         [torch.from_numpy(split.labels(i)) for i in images],
     )
@@ -148,7 +148,7 @@ def run(tmp_path_factory):
     spec = RunSpec(detector=DetectorName.LAPNET, input_size=SIZE)
     (folder / "run.json").write_text(json.dumps(record_of(spec, classes=TRAIN.class_names)))
     detector = LapNet(LapNetConfig(2, SIZE), seed=0)
-    look_at(detector, TRAIN)
+    fit_to_objects(detector, TRAIN)
     torch.nn.init.zeros_(detector.network.offsets[-1].get_parameter("weight"))
     save_file(detector.state_dict(), folder / "model.safetensors")
     return folder
