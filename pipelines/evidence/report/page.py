@@ -92,6 +92,7 @@ def render(
             profile=study.profile,
             base=base,
             spec=study.spec,
+            seen=sorted(s.images_seen for s in study.specs.values() if s.iterations),
             built_in=study.spec.dataset in BUILT_IN,
             planned=len(study.specs),
             papers=papers,

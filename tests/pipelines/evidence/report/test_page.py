@@ -114,3 +114,11 @@ def test_curves_have_a_line_for_each_run_and_say_where_they_end(study):
     assert [panel.title for panel in table7.panels] == ["training loss", "validation AP, %"]
     assert "dns 2" in table7.panels[0].words
     assert "dns 7" in table7.panels[1].words
+
+
+def test_the_images_that_runs_see_are_a_range_from_the_fewest_to_the_most(page, study):
+    seen = [spec.images_seen for spec in study.specs.values() if spec.iterations]
+    shown = re.search(r"Images a run sees</dt><dd>(.*?) <small>", page)
+    assert shown
+    ends = [int(re.sub(r"\D", "", text)) for text in shown[1].split(" to ")]
+    assert ends == sorted({min(seen), max(seen)})
