@@ -24,13 +24,14 @@ def main() -> None:
     tiling = asked_tiling(arguments.tiles, arguments.overlap)
     input_size = asked_input_size(arguments.input_size, tiling)
 
+    from pipelines.data.preparation import Preparation
     from pipelines.data.registry import require_data_set
 
     require_data_set(arguments.dataset)
 
     from pipelines.own_data.adaptation import propose
 
-    propose(arguments.dataset, input_size, tiling)
+    propose(Preparation(arguments.dataset, input_size, tiling=tiling))
 
 
 if __name__ == "__main__":

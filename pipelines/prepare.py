@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from pipelines.data.dataset_spec import Fold, Tolerance
+from pipelines.data.preparation import Preparation
 from pipelines.data.tiling import add_tiling_options, asked_tiling
 from pipelines.system.errors import run_cli
 from pipelines.system.paths import REPOSITORY
@@ -46,9 +47,8 @@ def main() -> None:
     tolerance = Tolerance(
         arguments.drop_broken, arguments.skip_broken_images, arguments.scale_16bit
     )
-    folder = ensure_prepared(
-        arguments.dataset, arguments.size, Fold(arguments.fold), tiling, tolerance=tolerance
-    )
+    wanted = Preparation(arguments.dataset, arguments.size, Fold(arguments.fold), tiling)
+    folder = ensure_prepared(wanted, tolerance=tolerance)
     print(folder.relative_to(REPOSITORY))
 
 

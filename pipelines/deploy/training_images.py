@@ -33,7 +33,7 @@ def image_hashes(images: Iterable[NDArray[np.uint8]]) -> frozenset[str]:
 
 def training_hashes(spec: RunSpec) -> frozenset[str]:
     """Of a run's training images; of none, which is said, where they are not prepared here."""
-    folder = prepared_folder(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    folder = prepared_folder(spec.preparation)
     if (folder / MANIFEST).exists():
         return image_hashes(load_prepared(folder, "train").images)
     note(f"{spec.dataset} is not prepared here: val will not recognise the training's photographs")

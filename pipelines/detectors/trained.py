@@ -65,7 +65,7 @@ def load_weights(detector: Detector, folder: Path) -> None:
 def _categories(record: Record) -> tuple[Category, ...]:
     """The data set's own ids where it lies prepared, else the recorded names numbered from 1."""
     names, spec = record.classes, record.spec
-    folder = prepared_folder(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    folder = prepared_folder(spec.preparation)
     if (folder / MANIFEST).exists():
         categories = load_prepared(folder, "test").coco.categories
         if tuple(category.name for category in categories) == names:

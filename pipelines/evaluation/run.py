@@ -37,7 +37,7 @@ def run(
     Raises:
         UserError: the data are not prepared, or the specification does not fit them.
     """
-    data_folder = require_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    data_folder = require_prepared(spec.preparation)
     done = train_and_detect(
         spec,
         Training(

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from method.adaptation import class_weights, rank_candidates
 from method.scale import equal_square_side, relative_sizes
-from pipelines.data.dataset_spec import Fold
+from pipelines.data.preparation import Preparation
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.data.preparing import prepared_folder
-from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.own_data.first_weights import first_weights
 from pipelines.own_data.inspection.objects import Objects
@@ -39,31 +38,26 @@ AUTOMATIC = (*ADAPTED, "init")
 
 
 def adapt(
-    dataset: str,
-    input_size: int,
+    wanted: Preparation,
     attach: tuple[int, int] | None = None,
     anchors: tuple[float, ...] | None = None,
     aspect_ratios: tuple[float, ...] | None = None,
-    fold: Fold = Fold.PUBLISHED,
-    tiling: Tiling | None = None,
 ) -> Proposal:
     """Search for what fits the training images of a data set.
 
     Args:
-        dataset: a name or a folder, as in params.yaml.
-        input_size: side of the network's input, pixels.
+        wanted: whose training images are looked at.
         attach: keep these blocks.
         anchors: keep these anchors.
         aspect_ratios: keep these ratios.
-        fold: whose training images are looked at.
-        tiling: how photographs are cut; None where they are squeezed to the input.
 
     Raises:
         UserError: the data set is not found, broken or empty, or a value is none of the right ones.
     """
+    dataset, input_size, tiling = wanted.dataset, wanted.input_size, wanted.tiling
     cut = {"tiles": tiling.size, "tile_overlap": tiling.overlap} if tiling else {}
     RunSpec.parse({"dataset": dataset, "input_size": input_size, **cut}, "adapt")
-    split = load_prepared(ensure_prepared(dataset, input_size, fold, tiling), "train")
+    split = load_prepared(ensure_prepared(wanted), "train")
     boxes, sizes = _objects(split)
     labels = np.concatenate([split.labels(i) for i in range(len(split.images))])
     counts = tuple(int((labels == k).sum()) for k in range(1, len(split.class_names) + 1))
@@ -108,7 +102,7 @@ def fill_in(parameters: dict[str, Any]) -> dict[str, Any]:
     attach = None if "attach" in wanted else ssd_config(spec, classes=1).attach
     anchors = None if "anchors" in wanted else spec.anchors
     ratios = None if "aspect_ratios" in wanted else spec.aspect_ratios
-    proposal = adapt(spec.dataset, spec.input_size, attach, anchors, ratios, spec.fold, spec.tiling)
+    proposal = adapt(spec.preparation, attach, anchors, ratios)
     if not proposal.chosen.fits:
         note(proposal.reasons[1])
     for sentence in proposal.warnings:
@@ -184,15 +178,14 @@ def write(proposal: Proposal, folder: Path) -> None:
         picture.savefig(partial / "adaptation.png", dpi=100, metadata={"Software": None})
 
 
-def propose(dataset: str, input_size: int, tiling: Tiling | None = None) -> None:
+def propose(wanted: Preparation) -> None:
     """Search, print what fits and why, and write what was looked at to `results/adapt/`.
 
     Raises:
         UserError: the data set is not found, broken or empty.
     """
-    proposal = adapt(dataset, input_size, tiling=tiling)
-    folder = prepared_folder(dataset, input_size, tiling=tiling)
-    write(proposal, RESULTS / "adapt" / folder.name)
+    proposal = adapt(wanted)
+    write(proposal, RESULTS / "adapt" / prepared_folder(wanted).name)
     print(candidate_table(proposal.candidates[:SHOWN]).to_markdown(index=False))
     print(*(f"- {reason}" for reason in proposal.reasons), sep="\n")
     weights = ", ".join(
@@ -200,4 +193,4 @@ def propose(dataset: str, input_size: int, tiling: Tiling | None = None) -> None
         for name, weight in zip(proposal.classes, proposal.class_weights, strict=True)
     )
     print(f"- class weights: {weights}")
-    print(f"\n{training_command(dataset, proposal)}")
+    print(f"\n{training_command(wanted.dataset, proposal)}")

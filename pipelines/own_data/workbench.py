@@ -26,7 +26,7 @@ def run_workbench() -> None:
     """
     read_paths_as_declared()
     spec = workbench_spec(fill_in(read_parameters()))
-    ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    ensure_prepared(spec.preparation)
     run(
         spec,
         FOLDER / "run",

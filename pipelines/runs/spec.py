@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from method.choices import HeadInit, Sampler
 from method.lapnet.choices import Backbone, Balance, ClassificationLoss, Overlap
 from pipelines.data.dataset_spec import Fold
+from pipelines.data.preparation import Preparation
 from pipelines.data.tiling import DEFAULT_OVERLAP, Tiling
 from pipelines.runs.choices import Augment, Optimiser, Precision, Released, Schedule, Switch
 from pipelines.runs.registry import ENTRIES, DetectorName, Entry, Family, Trainer
@@ -177,10 +178,10 @@ class RunSpec:
         """How photographs are cut; None where they are seen whole."""
         return None if self.tiles is None else Tiling(self.tiles, self.tile_overlap)
 
-    def same_images(self, other: RunSpec) -> bool:
-        """Whether both train and are tested on the same prepared images."""
-        ours, others = ((s.dataset, s.input_size, s.fold, s.tiling) for s in (self, other))
-        return ours == others
+    @property
+    def preparation(self) -> Preparation:
+        """Which images it trains and is tested on."""
+        return Preparation(self.dataset, self.input_size, self.fold, self.tiling)
 
     @property
     def hash(self) -> str:

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from pipelines.data.preparation import Preparation
 from pipelines.data.preparing import ensure_prepared, prepared_folder
 from pipelines.system.paths import DATA
 from tests.pipelines.evidence.report.browser import Browser
@@ -15,9 +16,9 @@ def small_data(tmp_path_factory):
     """A data set of one's own, of twenty images a split, prepared at 64 pixels until the end."""
     folder = tmp_path_factory.mktemp("small") / "own"
     write_coco(folder)
-    ensure_prepared(str(folder), 64)
+    ensure_prepared(Preparation(str(folder), 64))
     yield str(folder)
-    name = prepared_folder(str(folder), 0).name.removesuffix("-0")
+    name = prepared_folder(Preparation(str(folder), 0)).name.removesuffix("-0")
     for path in DATA.glob(f"*{name}-*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 

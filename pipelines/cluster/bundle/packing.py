@@ -30,14 +30,14 @@ from pipelines.cluster.bundle.packages import compiled_packages, pack_packages, 
 from pipelines.cluster.bundle.photographs import pack_photographs, unpack_photographs
 from pipelines.cluster.bundle.pixels import pack_pixels
 from pipelines.cluster.launch import parents
-from pipelines.data.dataset_spec import TOLERANT, Fold
+from pipelines.data.dataset_spec import TOLERANT
 from pipelines.data.mosaic import photographs
+from pipelines.data.preparation import Preparation
 from pipelines.data.prepared import MANIFEST, load_prepared
 from pipelines.data.prepared_files import annotation_files
 from pipelines.data.preparing import ensure_prepared
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.sources import ImageSource
-from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.detectors.weights import weights_fingerprint
 from pipelines.runs.parameters import declared_runs, read_parameters, split_name
@@ -185,7 +185,7 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
     path = folder / SPECS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(spec.changes()) + "\n")
-    data = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    data = ensure_prepared(spec.preparation)
     sha256 = weights_fingerprint(spec.init)
     weights = f"{sha256[:16]}{Path(spec.init).suffix}" if sha256 else None
     return PackedRun(name, data.name, weights, sha256)
@@ -193,15 +193,15 @@ def _pack_run(folder: Path, name: str, spec: RunSpec) -> PackedRun:
 
 def _pack_data(folder: Path, specs: Mapping[str, RunSpec], *, pixels: bool) -> None:
     """Manifests as they are, and the splits that the runs read."""
-    validating: dict[tuple[str, int, Fold, Tiling | None], bool] = {}
+    validating: dict[Preparation, bool] = {}
     for spec in specs.values():
-        data = spec.dataset, spec.input_size, spec.fold, spec.tiling
+        data = spec.preparation
         validating[data] = validating.get(data, False) or spec.validate_every > 0
-    for (dataset, size, fold, tiling), validated in validating.items():
-        source = ensure_prepared(dataset, size, fold, tiling)
+    for data, validated in validating.items():
+        source = ensure_prepared(data)
         opened: Mapping[str, ImageSource] = {}
-        if not pixels and tiling is None:
-            spec_of_data = DatasetSpec(dataset, fold=fold, tolerance=TOLERANT)
+        if not pixels and data.tiling is None:
+            spec_of_data = DatasetSpec(data.dataset, fold=data.fold, tolerance=TOLERANT)
             opened = open_dataset(spec_of_data, report=lambda _: None)
         target = folder / DATA / source.name
         target.mkdir(parents=True)

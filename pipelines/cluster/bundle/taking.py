@@ -146,7 +146,7 @@ def _checked(folder: Path, specs: dict[str, RunSpec], bundle: Bundle, code: str)
         raise UserError(
             f"{name}: was trained by code {record['code']['code_hash']}, not by the bundle's {code}"
         )
-    data = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    data = ensure_prepared(spec.preparation)
     if record["data"] != json.loads((data / MANIFEST).read_text()):
         raise UserError(f"{name}: was trained on other data than {data.name} here")
     if record["first_weights_sha256"] != weights_fingerprint(spec.init):

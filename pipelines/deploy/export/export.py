@@ -120,10 +120,7 @@ def export(run: TrainedRun, weights: Path, target: Path, form: Form, images: int
 
 def check_images(spec: RunSpec, count: int) -> tuple[NDArray[np.uint8], str]:
     """Test images of the run's data set where it lies prepared, else drawn scenes; and which."""
-    folder, size = (
-        prepared_folder(spec.dataset, spec.input_size, spec.fold, spec.tiling),
-        spec.input_size,
-    )
+    folder, size = prepared_folder(spec.preparation), spec.input_size
     if (folder / "manifest.json").exists():
         return load_prepared(folder, "test").images[:count], f"test images of {spec.dataset}"
     scenes = open_dataset(DatasetSpec("scenes", scenes=ScenesSpec(test=count)))["test"]
@@ -137,7 +134,7 @@ def write_int8(run: TrainedRun, model: Path, target: Path, runtime: Target, coun
     Raises:
         UserError: the run's data set is not at hand.
     """
-    folder = ensure_prepared(run.spec.dataset, run.spec.input_size, run.spec.fold, run.spec.tiling)
+    folder = ensure_prepared(run.spec.preparation)
     training, test = load_prepared(folder, "train"), load_prepared(folder, "test")
     calibration = choose_calibration(training.images, count)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as scratch:

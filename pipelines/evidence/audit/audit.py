@@ -165,9 +165,7 @@ def check_at_hand(spec: RunSpec) -> None:
         UserError: the data set, the first weights or the detector's library is not here.
     """
     with tensorflow_errors():
-        training = load_prepared(
-            ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling), "train"
-        )
+        training = load_prepared(ensure_prepared(spec.preparation), "train")
         weights_fingerprint(spec.init)
         calibration = to_batch(training.images[:1], torch.device("cpu"))
         build_detector(spec, len(training.class_names), calibration)

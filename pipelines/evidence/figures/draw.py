@@ -68,7 +68,7 @@ def draw_figures(
     """
     settings = {"profile": profile, **profile_settings(parameters, profile)}
     spec = RunSpec.parse(settings, f"profile {profile}")
-    prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    prepared = ensure_prepared(spec.preparation)
     own = Study.open(profile, results) if (results / "ledger.csv").exists() else None
     sizes = object_sizes.size_counts(load_prepared(prepared, "train").coco)
     manifest = json.loads((prepared / "manifest.json").read_text())

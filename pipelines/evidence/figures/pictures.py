@@ -64,7 +64,7 @@ def _chosen_runs(shown: Pictured) -> dict[str, str]:
         raise UserError(f"{where}: there is no row {unknown[0]!r}")
     wanted = {titles.get(row, row): row for row in rows}
     declared = declared_runs(shown.parameters, shown.profile).items()
-    names = [name for name, spec in declared if spec.same_images(shown.spec)]
+    names = [name for name, spec in declared if spec.preparation == shown.spec.preparation]
     return found_boxes.choose_runs(wanted, names, shown.results / "runs")
 
 

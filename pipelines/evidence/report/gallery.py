@@ -97,7 +97,7 @@ def study_gallery(study: Study, chosen: Mapping[str, str]) -> Gallery:
         UserError: the data set is not found, or is not what the runs were scored on.
     """
     spec = study.spec
-    prepared = ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    prepared = ensure_prepared(spec.preparation)
     return build_gallery(
         study, chosen, prepared, open_dataset(DatasetSpec(spec.dataset, fold=spec.fold))["test"]
     )

@@ -63,7 +63,8 @@ def build_page(
     """
     chosen = trained_detectors(study, papers)
     shown = photographs or study.spec.dataset in BUILT_IN
-    alike = {k: v for k, v in chosen.items() if study.specs[v].same_images(study.spec)}
+    own = study.spec.preparation
+    alike = {k: v for k, v in chosen.items() if study.specs[v].preparation == own}
     gallery = study_gallery(study, alike) if shown and alike else None
     return render(study, parameters, papers, gallery, "../" if photographs else "")
 

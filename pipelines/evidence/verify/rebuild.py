@@ -225,7 +225,7 @@ def profile_record(study: Study) -> Record:
     """
     spec = study.spec
     for name in study.ledger["run"]:
-        if name in study.specs and study.specs[name].same_images(spec):
+        if name in study.specs and study.specs[name].preparation == spec.preparation:
             return study.run(name).record()
     raise UserError(f"no run on {spec.dataset} at {spec.input_size}, whose data it would show")
 

@@ -52,7 +52,7 @@ def start_scoring(
 
 def _data_name(spec: RunSpec) -> str:
     """Of the folder with the prepared data of a run."""
-    return prepared_folder(spec.dataset, spec.input_size, spec.fold, spec.tiling).name
+    return prepared_folder(spec.preparation).name
 
 
 def _checksum(record: Record, split: str) -> str:

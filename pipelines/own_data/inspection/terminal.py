@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipelines.data.dataset_spec import TOLERANT
+from pipelines.data.preparation import Preparation
 from pipelines.data.preparing import prepared_folder
 from pipelines.data.registry import DatasetSpec, open_dataset
 from pipelines.data.tiling import Tiling
@@ -67,7 +68,7 @@ def summary(splits: Mapping[str, Objects], found: Sequence[Suspicion]) -> str:
 
 def default_folder(dataset: str, input_size: int) -> Path:
     """`results/inspect/NAME`, with the name that the prepared data set has."""
-    prepared = prepared_folder(dataset, input_size).name
+    prepared = prepared_folder(Preparation(dataset, input_size)).name
     return RESULTS / "inspect" / prepared.removesuffix(f"-{input_size}")
 
 

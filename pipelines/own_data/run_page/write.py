@@ -41,7 +41,7 @@ def write_run_page(folder: Path, name: str) -> Path:
     run = RunFolder(folder)
     record = run.record()
     spec = record.spec
-    prepared = require_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+    prepared = require_prepared(spec.preparation)
     split = load_prepared(prepared, "test").scored
     scored = Scored(split, run.detections(), spec.input_size, spec.tiling)
     reading = record.data.get("reading", {})

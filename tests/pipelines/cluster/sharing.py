@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipelines.data.preparation import Preparation
 from pipelines.data.preparing import ensure_prepared
 from pipelines.runs.spec import RunSpec
 from pipelines.system.paths import REPOSITORY
@@ -41,7 +42,7 @@ def main():
     parser.add_argument("--steps", type=int, default=40, help="of a run (%(default)s)")
     given = parser.parse_args()
     os.environ.pop("OMP_NUM_THREADS", None)
-    ensure_prepared("scenes", 512)
+    ensure_prepared(Preparation("scenes", 512))
     with tempfile.TemporaryDirectory() as folder:
         for number in range(given.rounds):
             alone, shared = (

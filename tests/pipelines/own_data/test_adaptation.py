@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pipelines.data.preparation import Preparation
 from pipelines.data.tiling import Tiling
 from pipelines.detectors.ssd import ssd_config
 from pipelines.own_data import adaptation
@@ -17,7 +18,7 @@ from pipelines.system.errors import UserError
 
 @pytest.fixture(scope="module")
 def proposal():
-    return adapt("scenes", 256)
+    return adapt(Preparation("scenes", 256))
 
 
 def test_the_scenes_need_earlier_blocks_at_half_the_input(proposal):
@@ -34,7 +35,7 @@ def test_auto_is_filled_in_and_what_is_given_stays(proposal, capsys):
     spec = workbench_spec(fill_in(parameters))
     assert spec.attach == (4, 9)
     assert spec.class_weights == proposal.class_weights
-    assert spec.anchors == adapt("scenes", 256, attach=(4, 9)).chosen.anchors
+    assert spec.anchors == adapt(Preparation("scenes", 256), attach=(4, 9)).chosen.anchors
     assert "anchors: auto is" in capsys.readouterr().err
 
 
@@ -58,7 +59,7 @@ def test_anchors_alone_fit_the_blocks_that_the_detector_has(detector, blocks, ca
     parameters = {**read_parameters(), "anchors": "auto", "detector": detector}
     spec = workbench_spec(fill_in(parameters))
     assert ssd_config(spec, classes=3).attach == blocks
-    assert spec.anchors == adapt("scenes", 256, attach=blocks).chosen.anchors
+    assert spec.anchors == adapt(Preparation("scenes", 256), attach=blocks).chosen.anchors
     assert "nothing fits at input size 256" in capsys.readouterr().err
 
 
@@ -87,7 +88,7 @@ def test_aspect_ratios_that_are_given_stay():
     ratios = (0.5, 1.0, 2.0)
     spec = workbench_spec(fill_in({**parameters, "aspect_ratios": list(ratios)}))
     assert spec.aspect_ratios == ratios
-    kept = adapt(ELONGATED, 256, attach=(3, 5), aspect_ratios=ratios)
+    kept = adapt(Preparation(ELONGATED, 256), attach=(3, 5), aspect_ratios=ratios)
     assert {c.aspect_ratios for c in kept.candidates} == {ratios}
     assert spec.anchors == kept.chosen.anchors
     assert workbench_spec(fill_in(parameters)).aspect_ratios == (1.0,)
@@ -97,12 +98,12 @@ def test_the_profile_own_takes_the_shapes_of_the_objects():
     parameters = {**read_parameters(), "profile": "own", "input_size": 256}
     assert workbench_spec(fill_in(parameters)).aspect_ratios == (1.0,)
     other = workbench_spec(fill_in({**parameters, "dataset": ELONGATED}))
-    assert other.aspect_ratios == adapt(ELONGATED, 256).chosen.aspect_ratios
+    assert other.aspect_ratios == adapt(Preparation(ELONGATED, 256)).chosen.aspect_ratios
     assert len(other.aspect_ratios) > 1
 
 
 def test_the_printed_line_carries_several_shapes():
-    found = adapt(ELONGATED, 256)
+    found = adapt(Preparation(ELONGATED, 256))
     line = training_command(ELONGATED, found)
     ratios = ",".join(f"{ratio:g}" for ratio in found.chosen.aspect_ratios)
     assert f"-S 'aspect_ratios=[{ratios}]'" in line
@@ -110,13 +111,13 @@ def test_the_printed_line_carries_several_shapes():
 
 def test_a_pair_that_cannot_be_is_an_error_of_the_user():
     with pytest.raises(UserError, match="attach"):
-        adapt("scenes", 256, attach=(8, 5))
+        adapt(Preparation("scenes", 256), attach=(8, 5))
 
 
 def test_an_input_size_that_no_run_takes_is_refused_before_anything_is_prepared(monkeypatch):
     monkeypatch.setattr(adaptation, "ensure_prepared", None)
     with pytest.raises(UserError, match="input_size must divide by 64, not 100"):
-        adapt("scenes", 100)
+        adapt(Preparation("scenes", 100))
 
 
 def test_the_printed_line_names_data_input_size_and_proposal(proposal):
@@ -134,7 +135,7 @@ def test_the_printed_line_names_data_input_size_and_proposal(proposal):
 
 def test_tiles_show_objects_as_they_were_taken(proposal):
     # The scenes are 512 px wide: in tiles of 256 px objects are twice as large as squeezed to 256.
-    cut = adapt("scenes", 256, tiling=Tiling(256, 0.25))
+    cut = adapt(Preparation("scenes", 256, tiling=Tiling(256, 0.25)))
     ratio = np.median(cut.sizes) / np.median(proposal.sizes)
     assert ratio == pytest.approx(2, rel=0.1)
     assert min(cut.chosen.anchors) > min(proposal.chosen.anchors)
@@ -147,7 +148,7 @@ def test_tiles_show_objects_as_they_were_taken(proposal):
 def test_the_workbench_fits_what_tiles_show():
     parameters = {**read_parameters(), "anchors": "auto", "tiles": 256, "tile_overlap": 0.25}
     spec = workbench_spec(fill_in(parameters))
-    cut = adapt("scenes", 256, attach=(5, 8), tiling=Tiling(256, 0.25))
+    cut = adapt(Preparation("scenes", 256, tiling=Tiling(256, 0.25)), attach=(5, 8))
     assert spec.anchors == cut.chosen.anchors
 
 

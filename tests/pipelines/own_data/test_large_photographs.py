@@ -39,7 +39,7 @@ def test_in_tiles_small_objects_are_found_and_squeezed_they_are_not(tmp_path, mo
     ap50 = {}
     for name, tiles in (("squeezed", None), ("tiles", 256)):
         spec = replace(LITTLE, dataset=str(tmp_path / "own"), tiles=tiles)
-        ensure_prepared(spec.dataset, spec.input_size, spec.fold, spec.tiling)
+        ensure_prepared(spec.preparation)
         run(spec, tmp_path / name)
         figures = score_records(RunFolder(tmp_path / name).matches()).figures
         ap50[name] = figures["AP50"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.data.preparation import Preparation
 from pipelines.data.preparing import ensure_prepared
 from pipelines.deploy.export.export import Options, export_run
 from pipelines.deploy.export.graph import Form
@@ -38,7 +39,7 @@ def fruit(tmp_path_factory):
     """A folder of photographs that a small detector learns, prepared until the end."""
     folder = tmp_path_factory.mktemp("fruit") / "own"
     write_fruit(folder)
-    prepared = ensure_prepared(str(folder), SPEC.input_size)
+    prepared = ensure_prepared(Preparation(str(folder), SPEC.input_size))
     yield str(folder)
     shutil.rmtree(prepared)
     for path in DATA.glob(f".{prepared.name}*"):

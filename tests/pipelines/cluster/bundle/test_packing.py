@@ -10,6 +10,7 @@ from pipelines.cluster.bundle.packages import compiled_packages
 from pipelines.cluster.bundle.packing import Wanted, _pack_data, chosen_runs
 from pipelines.cluster.bundle.pixels import unpack_pixels
 from pipelines.data import preparing
+from pipelines.data.preparation import Preparation
 from pipelines.data.prepared import load_prepared
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
@@ -52,7 +53,7 @@ def test_of_tiles_the_whole_photographs_annotations_go_along(tmp_path, monkeypat
     write_coco(tmp_path / "own")
     spec = RunSpec(dataset=str(tmp_path / "own"), input_size=64, tiles=64)
     _pack_data(tmp_path / "bundle", {"run": spec}, pixels=False)
-    prepared = preparing.require_prepared(spec.dataset, 64, spec.fold, spec.tiling)
+    prepared = preparing.require_prepared(Preparation(spec.dataset, 64, spec.fold, spec.tiling))
     packed = tmp_path / "bundle" / DATA / prepared.name
     sums = json.loads((packed / "manifest.json").read_text())["splits"]["test"]
     unpack_pixels(packed / "test-images", packed / "test-images.npy", sums["images_sha256"])

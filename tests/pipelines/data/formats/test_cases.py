@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.data import preparing
 from pipelines.data.dataset_spec import Tolerance
+from pipelines.data.preparation import Preparation
 from pipelines.data.prepared import PreparedSplit, load_prepared
 from pipelines.system.errors import UserError
 
@@ -49,7 +50,7 @@ def make(capsys):
     """Prepares a folder as the workbench does."""
 
     def ready(folder: Path, tolerance: Tolerance | None = None) -> Prepared:
-        prepared = preparing.ensure_prepared(str(folder), SIZE, tolerance=tolerance)
+        prepared = preparing.ensure_prepared(Preparation(str(folder), SIZE), tolerance=tolerance)
         manifest = json.loads((prepared / "manifest.json").read_text())
         splits = {name: load_prepared(prepared, name) for name in manifest["splits"]}
         return Prepared(splits, capsys.readouterr().err, manifest)

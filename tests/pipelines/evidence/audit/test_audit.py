@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.audit import main
 from pipelines.data import preparing as prepare
+from pipelines.data.preparation import Preparation
 from pipelines.evaluation import run as train
 from pipelines.evaluation.bootstrap import RunSamples
 from pipelines.evidence.audit import audit as audit_module
@@ -47,7 +48,7 @@ def repository(tmp_path_factory):
         warmup=2,
         learning_rate=0.01,
     )
-    prepare.ensure_prepared(spec.dataset, spec.input_size)
+    prepare.ensure_prepared(Preparation(spec.dataset, spec.input_size))
     train.run(spec, root / "trained" / NAME)
     yield root
     patch.undo()
