@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipelines.system.allocator import tune_allocator
 from pipelines.system.errors import UserError, run_cli
+from pipelines.system.preloaded import start_preloaded
 
 
 def main() -> None:
@@ -43,5 +44,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    start_preloaded()
     tune_allocator()
     run_cli(main)

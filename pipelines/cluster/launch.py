@@ -26,6 +26,8 @@ from pipelines.system.machine import visible_gpus
 from pipelines.system.paths import REPOSITORY, RESULTS
 
 WORKBENCH = {"workbench": "workbench"}
+TRAINING = "pipelines.evaluation.run"
+"""What `pipelines.train` imports."""
 MEASURED = ("ledger", "speed")
 SIDE_BY_SIDE = ("tables", "claims", "figures")
 """Stages that follow from `MEASURED`, and none from another."""
@@ -116,7 +118,7 @@ def launch(profile: str, jobs: int | None = None, where: Where | None = None) ->
         own = [specs[name] for name in todo if name in specs]
         jobs = jobs or len(gpus) or jobs_that_fit(own, heaviest)
         label = f"{profile}, {jobs} at a time"
-        launcher.train(todo, parents(specs), jobs, label, gpus, expected)
+        launcher.train(todo, parents(specs), jobs, label, gpus, expected, TRAINING)
     rebuild(launcher, stale, following(launcher, parameters, profile) if out else [])
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,6 +20,7 @@ from pipelines.cluster.progress import POLL_SECONDS, Progress
 from pipelines.cluster.time_left import Expected
 from pipelines.system.cores import usable_cores
 from pipelines.system.errors import UserError
+from pipelines.system.preloaded import preloaded
 
 DVC = (sys.executable, "-m", "dvc")
 ALWAYS = "always changed"
@@ -107,6 +108,7 @@ class Launcher:
         label: str,
         gpus: Sequence[str] = (),
         expected: Mapping[str, Expected] | None = None,
+        preload: str | None = None,
     ) -> None:
         """Run stages side by side; after a failure none is begun, and those at work are ended.
 
@@ -117,6 +119,7 @@ class Launcher:
             label: name on the progress bar.
             gpus: of this machine; each stage sees the one that the fewest others use.
             expected: run to what it should take, for the time left.
+            preload: the module whose import their programs need not wait for.
 
         Raises:
             UserError: a stage failed; the end of what it printed has gone to stderr.
@@ -125,7 +128,11 @@ class Launcher:
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
         shares = GpuShares(gpus)
         futures: dict[str, Future[None]] = {}
-        with Progress(stages, label, expected) as progress, ThreadPoolExecutor(jobs) as pool:
+        with ExitStack() as stack:
+            if preload:
+                environment |= stack.enter_context(preloaded(preload, environment))
+            progress = stack.enter_context(Progress(stages, label, expected))
+            pool = stack.enter_context(ThreadPoolExecutor(jobs))
             try:
                 for name, stage in stages.items():
                     parent = futures.get(parents.get(name, ""))

@@ -44,5 +44,8 @@ def print_ratios(input_size: int = 256, batch_size: int = 4, rounds: int = 5) ->
         f"at most {helps[slowest]:.1f}x ({slowest})",
         flush=True,
     )
-    seconds, ratio = first_step(input_size, rounds)
-    print(f"A run until its first step is done: {ratio:.1f}x `import torch` ({seconds:.1f} s)")
+    seconds, alone, in_study = first_step(input_size, rounds)
+    print(
+        f"A run until its first step is done: {alone:.1f}x `import torch` ({seconds:.1f} s), "
+        f"one of a study's {in_study:.1f}x"
+    )

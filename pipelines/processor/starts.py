@@ -6,21 +6,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipelines.data.prepared import prepare
 from pipelines.data.registry import DatasetSpec, ScenesSpec, open_dataset
 from pipelines.processor.in_turn import medians_in_turn
-from pipelines.runs.spec import Precision, RunSpec
 from pipelines.system.paths import REPOSITORY
-from pipelines.training.live import Live
-
-FIRST_STEP = (
-    "import sys; from pipelines.processor.starts import make_first_step;"
-    "make_first_step(*sys.argv[1:])"
-)
+from pipelines.system.preloaded import preloaded
 
 
 def command_names() -> list[str]:
@@ -36,7 +30,7 @@ def help_ratios(commands: Sequence[str], rounds: int) -> dict[str, float]:
     return {name: seconds[name] / seconds[""] for name in commands}
 
 
-def first_step(input_size: int, rounds: int) -> tuple[float, float]:
+def first_step(input_size: int, rounds: int) -> tuple[float, float, float]:
     """What a run costs before it trains.
 
     Args:
@@ -45,38 +39,36 @@ def first_step(input_size: int, rounds: int) -> tuple[float, float]:
 
     Returns:
         Seconds from the start of a run's process to the end of its first step, on one thread; how
-        many times as long as `import torch` alone.
+        many times as long as `import torch` alone; how many times as long where it is one of a
+        study's runs, whose process has imported what it needs.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        preloaded("pipelines.evaluation.run", os.environ) as known,
+    ):
         data = Path(folder, "data")
         few = ScenesSpec(train=8, val=1, test=1)
         prepare(open_dataset(DatasetSpec("scenes", scenes=few)), data, input_size, progress=False)
-        run = _python("-c", FIRST_STEP, str(data), str(input_size))
-        seconds = medians_in_turn({"run": run, "torch": _python("-c", "import torch")}, rounds)
-    return seconds["run"], seconds["run"] / seconds["torch"]
+        arguments = "-m", "pipelines.processor.first_step", str(data), str(input_size)
+        works = {
+            "run": _python(*arguments),
+            "torch": _python("-c", "import torch"),
+            "in a study": _python(*arguments, **known),
+        }
+        seconds = medians_in_turn(works, rounds)
+    return (
+        seconds["run"],
+        seconds["run"] / seconds["torch"],
+        seconds["in a study"] / seconds["torch"],
+    )
 
 
-def make_first_step(data: str, input_size: str) -> None:
-    """Train as `pipelines.train` does, and end this process after the first step."""
-    import pipelines.evaluation.run  # noqa: F401  what pipelines.train loads
-    from pipelines.training.run import Training, train_and_detect
-
-    spec = RunSpec(input_size=int(input_size), precision=Precision.FP32, threads=1, iterations=1)
-    end = _End(Path(data) / "live")
-    train_and_detect(spec, Training("benchmark", Path(data), lambda *_: {}, live=end))
-
-
-class _End(Live):
-    def show(self, history: Sequence[Mapping[str, float]], row: Mapping[str, float]) -> None:
-        """Called after the last step, which is the first."""
-        os._exit(0)
-
-
-def _python(*arguments: str) -> Callable[[], object]:
+def _python(*arguments: str, **environment: str) -> Callable[[], object]:
     return partial(
         subprocess.run,
         [sys.executable, *arguments],
         cwd=REPOSITORY,
+        env={**os.environ, **environment},
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -1,12 +1,15 @@
 """Stages side by side in a real DVC repository, whose training is a shell command."""
 
+import json
 import re
+import sys
 import time
 
 import pytest
 import yaml
 
 from pipelines.system.errors import UserError
+from pipelines.system.paths import REPOSITORY
 from tests.pipelines.cluster.toy import make_pipeline, wait_for_end
 
 TRAIN = "date +%s.%N > {name}; sleep 1; date +%s.%N >> {name}"
@@ -61,6 +64,16 @@ def test_runs_share_the_gpus(tmp_path):
     seen = {name: (tmp_path / name).read_text().strip() for name in waits}
     assert sorted([seen["long"], seen["short"]]) == ["4", "6"]
     assert seen["third"] == seen["short"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="programs start preloaded on Linux")
+@pytest.mark.parametrize("module", [None, "colorsys"])
+def test_programs_find_a_module_imported_if_asked(module, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    program = f"{sys.executable} -m tests.pipelines.system.teller run 0"
+    launcher = make_pipeline(tmp_path, {"run": f"{program} < /dev/null"})
+    launcher.train(same_names("run"), {}, 1, "test", preload=module)
+    assert json.loads((tmp_path / "run").read_text())["loaded"] is (module == "colorsys")
 
 
 def test_a_failed_stage_ends_the_others_and_shows_what_it_said(tmp_path, capsys):
