@@ -56,6 +56,8 @@ from pipelines.training.tensorflow import tensorflow_errors
 WARM_UP = 2
 """Rounds that do not count."""
 IMAGES = 8
+NORMALISED = 2
+"""Images that an untrained detector's batch norms see: a heavy one takes a second for each."""
 CANDIDATES = 0.055
 """Share of an untrained detector's class scores above the score floor: what the scale-aware SSD
 has on photographs after training with 3:1 mining (900 of 16,320)."""
@@ -227,7 +229,7 @@ def _ready(contender: Contender, classes: int, images: Tensor) -> Detector:
     if contender.run:
         load_weights(detector, contender.run)
     else:
-        _normalise(detector, images)
+        _normalise(detector, images[:NORMALISED])
         if isinstance(detector, SSD):
             _thin_out_candidates(detector, images)
     detector.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
