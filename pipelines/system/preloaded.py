@@ -133,26 +133,32 @@ def serve(descriptor: int, module: str) -> None:
 
 
 def _guard(connection: socket.socket, began: float) -> None:
-    """Fork once more for the program, and end it if who asked for it ends."""
+    """Fork once more for the program, tell who asked how it ended, and end.
+
+    Returns in the program's process alone.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, _, _ = socket.recv_fds(connection, 1, STREAMS)
-    with connection.makefile("rw") as stream:
+    with suppress(BrokenPipeError), connection.makefile("rw") as stream:
         request = _Request(**json.loads(stream.readline()))
         if _code_changed_since(began):
             stream.write(f"{CHANGED}\n")
-            return
-        worker = os.fork()
-        if worker == 0:
-            _become(request, streams)
-            return
-        asking, ended = connection.fileno(), os.pidfd_open(worker)
-        if asking in select.select([asking, ended], [], [])[0]:
-            os.kill(worker, signal.SIGTERM)
-        _, status = os.waitpid(worker, 0)
-        code = os.waitstatus_to_exitcode(status)
-        with suppress(BrokenPipeError):
-            stream.write(f"{code if code >= 0 else 128 - code}\n")
-            stream.flush()
+        else:
+            worker = os.fork()
+            if worker == 0:
+                _become(request, streams)
+                return
+            stream.write(f"{_status(worker, connection.fileno())}\n")
+    os._exit(0)
+
+
+def _status(worker: int, asking: int) -> int:
+    """Wait until the program has ended, and end it if who asked for it ends; its exit status."""
+    ended = os.pidfd_open(worker)
+    if asking in select.select([asking, ended], [], [])[0]:
+        os.kill(worker, signal.SIGTERM)
+    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    return code if code >= 0 else 128 - code
 
 
 def _code_changed_since(began: float) -> bool:
