@@ -216,8 +216,7 @@ def time_in_turn(
 
 def _test_images(settings: RunSpec) -> tuple[Any, int]:
     """N×S×S×3 `uint8` pixels of the first test images, and the number of classes."""
-    data = DatasetSpec(settings.dataset, scenes=ScenesSpec(test=IMAGES))
-    source = open_dataset(data)["test"]
+    source = open_dataset(DatasetSpec(settings.dataset, scenes=ScenesSpec(test=IMAGES)))["test"]
     size, count = settings.input_size, min(IMAGES, len(source.split.images))
     pixels = [resize_image(source.image(index), size, size) for index in range(count)]
     return np.stack(pixels), len(source.split.categories)
