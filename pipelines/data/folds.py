@@ -22,7 +22,8 @@ FOLDS = 5
 STRETCHES = 4
 """Of a fold, about."""
 VALIDATION_SHARE = 0.4
-"""Of the next fold, what is validated on at least."""
+"""Of the next fold, what is validated on at least; more where its neighbours of tested photographs
+leave nothing."""
 TRIES = 20_000
 """Deals of the stretches to the folds, of which the most even is taken."""
 
@@ -71,12 +72,18 @@ def fold_split(
     features = np.array([_features(stretch, counts) for stretch in stretches])
     owner = _deal(features, seed)
     test = [n for n in range(len(stretches)) if owner[n] == fold]
-    following = [n for n in range(len(stretches)) if owner[n] == (fold + 1) % FOLDS]
-    sizes = np.cumsum([len(stretches[n]) for n in following])
-    val = following[: int(np.searchsorted(sizes, VALIDATION_SHARE * sizes[-1])) + 1]
-    trained = [n for n in range(len(stretches)) if n not in (*test, *val)]
+    others = [n for n in range(len(stretches)) if owner[n] != fold]
+    following = sorted(others, key=lambda n: (owner[n] - fold) % FOLDS)
+    wanted = VALIDATION_SHARE * sum(
+        len(stretches[n]) for n in following if owner[n] == (fold + 1) % FOLDS
+    )
     tested = [g for n in test for g in stretches[n]]
-    validated = _apart([g for n in val for g in stretches[n]], tested, file_names)
+    val: list[int] = []
+    validated: list[Group] = []
+    while following and not (validated and sum(len(stretches[n]) for n in val) >= wanted):
+        val.append(following.pop(0))
+        validated += _apart(stretches[val[-1]], tested, file_names)
+    trained = sorted(following)
     train = _apart([g for n in trained for g in stretches[n]], tested + validated, file_names)
     if not train:
         raise ValueError("beside what is tested and its neighbours nothing is left to train on")

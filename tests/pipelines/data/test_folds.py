@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.data.bursts import neighbours
@@ -19,6 +19,7 @@ def case(seed, photographs=120, chains=6):
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1, 4]))
+@example(984, 4)  # what follows the tested photographs are their neighbours alone
 @settings(max_examples=15)
 def test_folds_share_out_all_photographs_and_keep_neighbours_apart(seed, group_size):
     names, counts = case(seed)
