@@ -4,7 +4,7 @@ Of a short run's start nearly all is the import of PyTorch, the same for every r
 keeps one process that has imported it. A program that knows of that process asks it for a fork,
 lends it arguments, search path, environment, folder and standard streams, and ends as the fork
 ends. Programs start as usual where that process is gone, where code that it has imported was
-changed since, and on other systems than Linux.
+changed since, and on other systems than Linux (5.3 or newer).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def preloaded(module: str, environment: Mapping[str, str]) -> Iterator[dict[str,
     Yields:
         What to add to the environment of programs that may start in it.
     """
-    if sys.platform != "linux":
+    if not _can_be_waited_for():
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="preloaded-") as folder:
@@ -76,6 +76,15 @@ def preloaded(module: str, environment: Mapping[str, str]) -> Iterator[dict[str,
             yield {ADDRESS: address}
         finally:
             process.communicate()
+
+
+def _can_be_waited_for() -> bool:
+    """Whether this system gives a process a descriptor that says when it has ended."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def start_preloaded() -> None:

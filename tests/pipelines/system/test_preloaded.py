@@ -1,5 +1,6 @@
 """Programs in a process that has imported a module which they do not need (colorsys)."""
 
+import errno
 import json
 import os
 import signal
@@ -94,3 +95,12 @@ def test_code_that_was_changed_meanwhile_is_not_run(tmp_path, monkeypatch):
         code.write_text("VERSION = 2")
         told, _, status = run(tmp_path, "3", known)
     assert (told["loaded"], status) == (False, 3)
+
+
+def test_an_older_system_has_programs_start_alone(monkeypatch):
+    def missing(pid):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", missing)
+    with preloaded("colorsys", os.environ) as known:
+        assert known == {}
