@@ -1,6 +1,6 @@
 """A study is killed again and again, and ends as if it had not been.
 
-`KILLS=50 pytest tests/pipelines/launch/test_survival.py` does it fifty times.
+`KILLS=50 pytest tests/pipelines/cluster/test_survival.py` does it fifty times.
 """
 
 import contextlib
