@@ -22,8 +22,7 @@ FOLDS = 5
 STRETCHES = 4
 """Of a fold, about."""
 VALIDATION_SHARE = 0.4
-"""Of the next fold, what is validated on at least; more where its neighbours of tested photographs
-leave nothing."""
+"""Of the next fold, what is validated on; more if all of that is beside tested photographs."""
 TRIES = 20_000
 """Deals of the stretches to the folds, of which the most even is taken."""
 

@@ -95,11 +95,18 @@ def start_preloaded() -> None:
     address = os.environ.pop(ADDRESS, "")
     if not address:
         return
+    try:
+        answer = _ask(address)
+    except OSError:  # it has gone, and has not taken the request
+        return
+    if answer != CHANGED:
+        sys.exit(int(answer) if answer else "the process that ran this program has gone")
+
+
+def _ask(address: str) -> str:
+    """The exit status of this program, run by the preloaded process; CHANGED if it was not."""
     with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(address)
-        except OSError:
-            return
+        connection.connect(address)
         request = _Request(
             sys.modules["__main__"].__spec__.name,  # type: ignore[union-attr]
             sys.argv[1:],
@@ -111,9 +118,7 @@ def start_preloaded() -> None:
         with connection.makefile("rw") as stream:
             stream.write(json.dumps(asdict(request)) + "\n")
             stream.flush()
-            answer = stream.readline().strip()
-    if answer != CHANGED:
-        sys.exit(int(answer) if answer else "the process that ran this program has gone")
+            return stream.readline().strip()
 
 
 def serve(descriptor: int, module: str) -> None:

@@ -33,7 +33,7 @@ _BROKEN = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,  # zipfile's word for a compression that it does not know
+    NotImplementedError,  # what zipfile raises at a compression that it does not know
     ValueError,
 )
 

@@ -85,6 +85,13 @@ def test_it_starts_alone_when_the_process_has_gone(tmp_path):
     assert (told["loaded"], told["address"], status) == (False, None, 3)
 
 
+def test_it_starts_alone_when_the_process_cannot_import_its_module(tmp_path, capfd):
+    with preloaded("no_such_module", os.environ) as known:
+        told, _, status = run(tmp_path, "3", known)
+    assert (told["loaded"], status) == (False, 3)
+    assert "No module named 'no_such_module'" in capfd.readouterr().err
+
+
 def test_code_that_was_changed_meanwhile_is_not_run(tmp_path, monkeypatch):
     """A module named colorsys, which hides the library's."""
     code = tmp_path / "colorsys.py"
