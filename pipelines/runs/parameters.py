@@ -93,7 +93,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 def profile_settings(parameters: Mapping[str, Any], profile: str) -> dict[str, Any]:
     """What a profile says of all its runs; where seeds take folds in turn, as for the first."""
-    return with_fold(_profile(parameters, profile)["settings"])
+    return with_fold(_profile(parameters, profile)["settings"], "params.yaml")
 
 
 def require_profile(name: str) -> None:
@@ -132,14 +132,15 @@ def resolve(
     for place in (parameters, _profile(parameters, profile)):
         of_detector |= (place.get("detectors") or {}).get(detector) or {}
     values = {"profile": profile, **settings, **of_detector, **changes}
-    return RunSpec.parse(with_fold(values), where)
+    return RunSpec.parse(with_fold(values, where), where)
 
 
-def with_fold(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_fold(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The values, where `fold: SEED` is the seed modulo five: as many folds as seeds, in turn."""
     if values.get("fold") != "SEED":
         return dict(values)
-    return {**values, "fold": str(int(values.get("seed") or 0) % FOLDS)}
+    seed = RunSpec.parse({"seed": values.get("seed") or 0}, where).seed
+    return {**values, "fold": str(seed % FOLDS)}
 
 
 def stage_names(parameters: Mapping[str, Any], profile: str) -> dict[str, str]:

@@ -277,7 +277,7 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         number = kind(value)
         if not math.isfinite(number) or (kind is int and number != float(value)):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         noun = "a whole number" if kind is int else "a number"
         raise ValueError(f"{name} must be {noun}, not {value!r}") from None
     return number

@@ -1,18 +1,20 @@
 """Malformed params.yaml: a UserError or a right specification, and never a name that leaves."""
 
 import contextlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.runs.parameters import declared_runs, read_parameters, workbench_spec
+from pipelines.runs.parameters import declared_runs, read_parameters, resolve, workbench_spec
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError
 from pipelines.system.paths import PARAMETERS
-from tests.pipelines.fuzzing import altered, cases, spliced
+from tests.pipelines.fuzzing import altered, cases, spliced, values
 
 TEXT = PARAMETERS.read_text(encoding="utf-8")
 PROFILES = ("quick", "reference", "paper-voc")
@@ -57,6 +59,16 @@ def test_a_tree_with_altered_nodes(tree, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
     check(path)
+
+
+@given(
+    changes=st.dictionaries(st.sampled_from([field.name for field in fields(RunSpec)]), values),
+    profile=st.sampled_from(PROFILES),
+    fold=st.sampled_from([{}, {"fold": "SEED"}]),
+)
+def test_a_run_with_any_value_for_any_field(changes, profile, fold):
+    with contextlib.suppress(UserError):
+        assert isinstance(resolve(GOOD, profile, {**changes, **fold}, "x"), RunSpec)
 
 
 @cases(300)
