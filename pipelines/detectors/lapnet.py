@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from urllib.error import URLError
 
-import numpy as np
 from torch import Tensor
 
 from method.detection import Selection
 from method.lapnet.choices import Backbone
 from method.lapnet.detector import LapNet, LapNetConfig
 from method.lapnet.network import MobileNetEncoder
-from method.mobilenet import load_folded
 from pipelines.detectors.weights import (
     load_all_but_other_classes,
+    load_folded_file,
     normalise_as_imagenet,
-    weights_fingerprint,
 )
 from pipelines.runs.spec import RunSpec, Switch
 
@@ -39,12 +37,10 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
     if spec.init == "zoo" and spec.backbone is not Backbone.INCEPTION_RESNET_V2:
         normalise_as_imagenet(detector)
     elif spec.init.endswith(".npz"):
-        weights_fingerprint(spec.init)
         encoder = detector.network.encoder
         if not isinstance(encoder, MobileNetEncoder):
             raise ValueError(f"init: {spec.init} is of MobileNet v2, not of {spec.backbone}")
-        with np.load(spec.init, allow_pickle=False) as layers:
-            load_folded(encoder.blocks, layers, (calibration - detector.mean) / detector.std)
+        load_folded_file(encoder.blocks, spec.init, (calibration - detector.mean) / detector.std)
     elif spec.init.endswith(".safetensors"):
         load_all_but_other_classes(detector, spec)
     elif spec.init not in ("none", "zoo"):

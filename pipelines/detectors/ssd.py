@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from torch import Tensor
 
 from method.boxes import BoxCoding
-from method.choices import Law
 from method.detection import Selection
 from method.first_weights import draw_weights
 from method.matching import Matching
-from method.mobilenet import load_folded, load_torchvision
 from method.samplers import Sampling
 from method.ssd import SSD, SSDConfig
 from pipelines.detectors.weights import (
+    initialise_encoder,
     load_all_but_heads,
-    normalise_as_imagenet,
     read_weights,
     weights_fingerprint,
 )
@@ -68,19 +65,11 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> SSD:
     draw_weights(detector.extras, spec.seed, spec.head_init.of_extras)
     draw_weights(detector.class_heads, spec.seed, spec.head_init.of_heads)
     draw_weights(detector.box_heads, spec.seed + 1, spec.head_init.of_heads)
-    if spec.init == "none":
-        draw_weights(detector.encoder, spec.seed, Law.HE)
-    elif spec.init == "torchvision":
-        normalise_as_imagenet(detector)
-        load_torchvision(detector.encoder)
-    elif spec.init.endswith(".safetensors"):
+    if spec.init.endswith(".safetensors"):
         weights_fingerprint(spec.init)
         _load_weights(detector, spec)
     else:
-        weights_fingerprint(spec.init)
-        with np.load(spec.init, allow_pickle=False) as layers:
-            normalised = (calibration - detector.mean) / detector.std
-            load_folded(detector.encoder, layers, normalised)
+        initialise_encoder(detector, spec, calibration)
     return detector
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from method.choices import Law
 from method.detector import Detector
+from method.first_weights import draw_weights
 from method.lapnet.detector import LapNet
-from method.ssd import SSD
+from method.mobilenet import load_folded, load_torchvision
 from pipelines.runs.spec import RunSpec
 from pipelines.system.errors import UserError, note
 
@@ -107,7 +111,47 @@ def say_what_is_fresh(layers: list[str], spec: RunSpec) -> None:
         note(f"{spec.init} is of other classes; these layers start afresh: {', '.join(layers)}")
 
 
-def normalise_as_imagenet(detector: SSD | LapNet) -> None:
+class HasMobileNet(Protocol):
+    """A detector on MobileNet v2."""
+
+    @property
+    def encoder(self) -> nn.Sequential:
+        """Initial convolution and blocks."""
+
+    @property
+    def mean(self) -> Tensor:
+        """3×1×1, of the images that the encoder expects."""
+
+    @property
+    def std(self) -> Tensor:
+        """3×1×1, of the images that the encoder expects."""
+
+
+def initialise_encoder(detector: HasMobileNet, spec: RunSpec, calibration: Tensor) -> None:
+    """Draw the weights of an encoder, or take those of ImageNet that `init` names.
+
+    Args:
+        detector: whose encoder it is; how it normalises images is set with the weights.
+        spec: the run.
+        calibration: B×3×S×S `uint8` training images, for weights whose batch norms were folded.
+    """
+    if spec.init == "none":
+        draw_weights(detector.encoder, spec.seed, Law.HE)
+    elif spec.init == "torchvision":
+        normalise_as_imagenet(detector)
+        load_torchvision(detector.encoder)
+    else:
+        load_folded_file(detector.encoder, spec.init, (calibration - detector.mean) / detector.std)
+
+
+def load_folded_file(encoder: nn.Sequential, init: str, images: Tensor) -> None:
+    """Weights of a `.npz` for MobileNet v2; images and errors as of `load_folded`."""
+    weights_fingerprint(init)
+    with np.load(init, allow_pickle=False) as layers:
+        load_folded(encoder, layers, images)
+
+
+def normalise_as_imagenet(detector: HasMobileNet | LapNet) -> None:
     """Mean and deviation with which torchvision's and timm's weights were trained."""
     detector.mean.copy_(255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
     detector.std.copy_(255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))

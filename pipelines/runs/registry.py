@@ -28,6 +28,9 @@ class DetectorName(StrEnum):
     FASTER_RCNN_R50 = "faster-rcnn-r50"
     FASTER_RCNN_R101 = "faster-rcnn-r101"
     RETINANET_R50 = "retinanet-r50"
+    FASTER_RCNN_MOBILENET = "faster-rcnn-mobilenet"
+    RETINANET_MOBILENET = "retinanet-mobilenet"
+    FCOS_MOBILENET = "fcos-mobilenet"
 
 
 class Family(StrEnum):
@@ -125,13 +128,20 @@ def _ssd(name: str, summary: str, attach: tuple[int, int]) -> Entry:
     )
 
 
-def _detectron2(name: str, summary: str, configuration: str, *, two_stage: bool = False) -> Entry:
+def _detectron2(
+    name: str,
+    summary: str,
+    configuration: str,
+    *,
+    builder: str = "build",
+    two_stage: bool = False,
+) -> Entry:
     return Entry(
         name=name,
         summary=summary,
-        builder="pipelines.detectors.detectron2:build",
+        builder=f"pipelines.detectors.detectron2:{builder}",
         trainer=Trainer.DETECTRON2,
-        settings=frozenset(),
+        settings=frozenset({"max_detections"}),
         optimiser=Optimiser.SGD,
         schedules=(Schedule.STEP, Schedule.COSINE),
         configuration=f"COCO-Detection/{configuration}.yaml",
@@ -223,6 +233,25 @@ _BUILT_IN = (
         DetectorName.RETINANET_R50,
         "Detectron2's RetinaNet on ResNet-50 with a feature pyramid",
         "retinanet_R_50_FPN_3x",
+    ),
+    _detectron2(
+        DetectorName.FASTER_RCNN_MOBILENET,
+        "Detectron2's Faster R-CNN on the SSDs' encoder with a feature pyramid",
+        "faster_rcnn_R_50_FPN_3x",
+        builder="build_on_mobilenet",
+        two_stage=True,
+    ),
+    _detectron2(
+        DetectorName.RETINANET_MOBILENET,
+        "Detectron2's RetinaNet on the same",
+        "retinanet_R_50_FPN_3x",
+        builder="build_on_mobilenet",
+    ),
+    _detectron2(
+        DetectorName.FCOS_MOBILENET,
+        "Detectron2's FCOS on the same",
+        "retinanet_R_50_FPN_3x",
+        builder="build_fcos_on_mobilenet",
     ),
 )
 

@@ -78,7 +78,7 @@ class RunSpec:
         "first weights of an SSD's heads and extra layers", HeadInit.XAVIER, of=Family.SSD
     )
     max_detections: int = _explained(
-        "detections kept an image by the SSDs and LapNet", 100, of=OWN_DETECTORS
+        "detections kept an image", 100, of=f"{OWN_DETECTORS} and Detectron2's"
     )
     class_weights: tuple[float, ...] | None = _explained(
         "weight of each class in the classification loss; all 1 unless given", None, of=Family.SSD

@@ -17,10 +17,8 @@ import torch
 from torch import Tensor
 
 from baselines.tf_od.detector import TensorFlowDetector
-from method.detection import Selection
 from method.detector import Detector, TrainableDetector
 from method.lapnet.detector import LapNet
-from method.ssd import SSD
 from pipelines.data.prepared import MANIFEST, PreparedSplit, load_prepared
 from pipelines.detectors.build import build_detector, network_cost
 from pipelines.detectors.weights import weights_fingerprint
@@ -151,7 +149,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
         detections=detections,
         sample_images=len(sample.images),
         sample_detections=again,
-        max_detections=_max_detections(detector),
+        max_detections=spec.max_detections,
         health=NetworkHealth(start, end, known, unknown),
         state={name: value.cpu().contiguous() for name, value in detector.state_dict().items()},
     )
@@ -176,12 +174,6 @@ def _first_of_record(
         "machine": describe_machine(device),
         "agreement": spec.entry.agreement(device.type),
     }
-
-
-def _max_detections(detector: Detector) -> int:
-    if isinstance(detector, SSD | LapNet):
-        return detector.config.selection.most
-    return Selection.most
 
 
 def _validation(

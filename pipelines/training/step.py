@@ -147,10 +147,11 @@ def make_steps(detector: TrainableDetector[Any], spec: RunSpec, device: torch.de
     """How the detector of a run is trained: Detectron2's by Detectron2's own trainer."""
     if spec.entry.trainer is not Trainer.DETECTRON2:
         return OwnSteps(detector, spec)
-    from baselines import detectron2
+    from baselines.detectron2.detector import Detectron2Detector
+    from baselines.detectron2.trainer import Detectron2Steps
 
-    assert isinstance(detector, detectron2.Detectron2Detector)
-    return detectron2.Detectron2Steps(
+    assert isinstance(detector, Detectron2Detector)
+    return Detectron2Steps(
         detector,
         batch_size=spec.batch_size,
         learning_rate=spec.learning_rate,

@@ -7,8 +7,8 @@ import pytest
 
 DETECTION = """
 import numpy as np, torch
-from baselines.detectron2 import Detectron2Detector
-detector = Detectron2Detector("COCO-Detection/{zoo}.yaml", 2, 64, 0, from_scratch=True)
+from tests.baselines.detectron2.zoo import built
+detector = built("COCO-Detection/{zoo}.yaml", 2)
 detector.eval()
 detector.detect(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
 """

@@ -27,11 +27,15 @@ NAMES = [name for name in ENTRIES if name != DetectorName.SSD_MOBILENET_V2_TF]
 """TensorFlow's, by far the slowest to start, is in `test_tensorflow.py`."""
 ON_RESNET = {"input_size": 64, "batch_size": 2}
 OF_DETECTRON2 = {"schedule": Schedule.STEP, **ON_RESNET}
+OF_MOBILENET = {"schedule": Schedule.STEP, "iterations": 30}
 # Its heads look at 512 boxes of an image, however small this is: one image a step.
 OF_FASTER_RCNN = {**OF_DETECTRON2, "batch_size": 1}
 CHANGES: dict[str, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_FASTER_RCNN, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_FASTER_RCNN, "learning_rate": 0.001},
+    DetectorName.FASTER_RCNN_MOBILENET: {**OF_FASTER_RCNN, "learning_rate": 0.001},
+    DetectorName.RETINANET_MOBILENET: {**OF_MOBILENET, "learning_rate": 0.01},
+    DetectorName.FCOS_MOBILENET: {**OF_MOBILENET, "learning_rate": 0.01},
     DetectorName.RETINANET_TORCHVISION: ON_RESNET,
     DetectorName.RETINANET_R50: {**OF_DETECTRON2, "input_size": SIZE, "learning_rate": 0.002},
     DetectorName.LAPNET: {"balance": Balance.RATIO, "ambiguity": Switch.OFF},

@@ -1,4 +1,4 @@
-"""Detectron2's detectors: built from its model zoo's configurations, trained by its own trainer.
+"""Detectron2's detectors, built from its model zoo's configurations.
 
 What is changed of a configuration is said in `configuration`; anchors, matching, losses, optimiser
 and post-processing are the zoo's.
@@ -7,8 +7,7 @@ and post-processing are the zoo's.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,36 @@ import numpy as np
 import torch
 from detectron2 import model_zoo
 from detectron2.config import CfgNode
-from detectron2.engine import SimpleTrainer
 from detectron2.modeling import build_model
-from detectron2.solver import build_lr_scheduler, build_optimizer
 from detectron2.structures import Boxes, Instances
 from detectron2.utils.events import EventStorage
 from detectron2.utils.file_io import PathManager
-from torch import Tensor, nn
+from torch import Tensor
 from torch.jit import optimized_execution  # type: ignore[attr-defined]
 
 from method.detection import Detections, Selection
 from method.detector import Activations, StepLosses, TrainableDetector
 
-SCHEDULE = (210 / 270, 250 / 270)
-"""Where in a training the zoo's 3x schedule takes the learning rate to a tenth."""
-
 LARGEST_GRADIENT = 1.0
 """Euclidean norm; without a limit Faster R-CNN from random weights diverges in 20 steps of 8."""
 
 
-def configuration(path: str, classes: int, *, from_scratch: bool) -> CfgNode:
-    """The zoo's configuration, with the score floor and the limit of all detectors here.
+def configuration(
+    path: str, classes: int, *, from_scratch: bool, most: int = Selection.most
+) -> CfgNode:
+    """The zoo's configuration, with the score floor of all detectors here.
 
     The zoo freezes the first stages and every batch norm, which presumes weights of another
     training. From random ones that diverges: `from_scratch` trains all, and clips the gradient of
     each parameter to LARGEST_GRADIENT.
+
+    Args:
+        path: in the model zoo.
+        classes: foreground classes.
+        from_scratch: whether no other weights will be loaded.
+        most: detections of an image that are kept.
     """
     config = model_zoo.get_config(path)
-    rule = Selection()
     config.MODEL.DEVICE = "cpu"
     config.MODEL.WEIGHTS = ""
     if from_scratch:
@@ -54,8 +55,8 @@ def configuration(path: str, classes: int, *, from_scratch: bool) -> CfgNode:
         clipping.CLIP_VALUE = LARGEST_GRADIENT
     for head in (config.MODEL.ROI_HEADS, config.MODEL.RETINANET):
         head.NUM_CLASSES = classes
-        head.SCORE_THRESH_TEST = rule.score_floor
-    config.TEST.DETECTIONS_PER_IMAGE = rule.most
+        head.SCORE_THRESH_TEST = Selection.score_floor
+    config.TEST.DETECTIONS_PER_IMAGE = most
     return config
 
 
@@ -109,22 +110,18 @@ class Detectron2Detector(TrainableDetector[Instances]):
     """A model of Detectron2 behind this project's interface.
 
     Args:
-        path: of its configuration in the model zoo.
-        classes: foreground classes.
+        config: what `configuration` made of one of the zoo.
         input_size: side of the square input, pixels.
         seed: fixes the first weights.
-        from_scratch: whether no other weights will be loaded.
     """
 
-    def __init__(
-        self, path: str, classes: int, input_size: int, seed: int, *, from_scratch: bool = True
-    ) -> None:
+    def __init__(self, config: CfgNode, input_size: int, seed: int) -> None:
         super().__init__()
-        self.config = configuration(path, classes, from_scratch=from_scratch)
+        self.config = config
         self.input_size = input_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.model = build_model(self.config)
+            self.model = build_model(config)
 
     def load(self, weights: Mapping[str, Tensor]) -> list[str]:
         """Take over the weights that fit in name and shape: not the heads of other classes.
@@ -151,7 +148,7 @@ class Detectron2Detector(TrainableDetector[Instances]):
         Its second stage looks at boxes that were decoded and suppressed before: no seam is left.
         """
         if hasattr(self.model, "proposal_generator"):
-            return self.model(_inputs(images))
+            return self.model(self._inputs(images))
         return self.model.head(self._features(images, self.model.head_in_features))
 
     def activations(self, images: Tensor) -> Activations:
@@ -162,11 +159,11 @@ class Detectron2Detector(TrainableDetector[Instances]):
         else:
             names, head = self.model.head_in_features, self.model.head
         features = self._features(images, names)
-        logits, offsets = (torch.cat([m.flatten() for m in maps]) for maps in head(features))
+        logits, offsets, *_ = (torch.cat([m.flatten() for m in maps]) for maps in head(features))
         return Activations(features, logits, offsets)
 
     def _features(self, images: Tensor, names: Sequence[str]) -> list[Tensor]:
-        found = self.model.backbone(self.model.preprocess_image(_inputs(images)).tensor)
+        found = self.model.backbone(self.model.preprocess_image(self._inputs(images)).tensor)
         return [found[name] for name in names]
 
     def match(self, boxes: Tensor, labels: Tensor) -> Instances:
@@ -178,106 +175,21 @@ class Detectron2Detector(TrainableDetector[Instances]):
         # TorchScript fuses a loss from its third call on, with other last bits: a run that was
         # resumed, or is not the first of its process, would not repeat.
         with EventStorage(), optimized_execution(False):
-            return StepLosses(self.model(_inputs(images, matches)))
+            return StepLosses(self.model(self._inputs(images, matches)))
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
-        found = (output["instances"] for output in self.model(_inputs(images)))
+        found = (output["instances"] for output in self.model(self._inputs(images)))
         return [
             Detections(f.pred_boxes.tensor.float(), f.scores.float(), f.pred_classes + 1)
             for f in found
         ]
 
-
-def _inputs(images: Tensor, matches: Sequence[Instances] = ()) -> list[dict[str, Any]]:
-    """B×3×S×S RGB images as Detectron2 wants them, in BGR, each with its objects."""
-    images = images.flip(1)
-    if not matches:
-        return [{"image": image} for image in images]
-    pairs = zip(images, matches, strict=True)
-    return [{"image": image, "instances": match} for image, match in pairs]
-
-
-class Detectron2Steps:
-    """Steps of Detectron2's `SimpleTrainer`, with its optimiser and its schedule.
-
-    Args:
-        detector: on its device.
-        batch_size: images a step.
-        learning_rate: at its height, for this batch size.
-        weight_decay: of all weights but the norms'.
-        iterations: steps in all.
-        warmup: steps over which the learning rate rises.
-        cosine: lower the learning rate along half a cosine, not in the zoo's steps.
-        autocast: the arithmetic of the network, entered anew at each step.
-        seed: with the step, fixes which proposals are sampled.
-    """
-
-    def __init__(
-        self,
-        detector: Detectron2Detector,
-        *,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        iterations: int,
-        warmup: int,
-        cosine: bool,
-        autocast: AbstractContextManager[None],
-        seed: int,
-    ) -> None:
-        solver = detector.config.SOLVER
-        solver.IMS_PER_BATCH = batch_size
-        solver.BASE_LR = learning_rate
-        solver.WEIGHT_DECAY = weight_decay
-        solver.MAX_ITER = iterations
-        solver.WARMUP_ITERS = warmup
-        solver.LR_SCHEDULER_NAME = "WarmupCosineLR" if cosine else "WarmupMultiStepLR"
-        solver.STEPS = tuple(sorted({int(share * iterations) for share in SCHEDULE}))
-        self.seed = seed
-        self.optimizer: torch.optim.Optimizer = build_optimizer(detector.config, detector)
-        self.scheduler = build_lr_scheduler(detector.config, self.optimizer)
-        self._batch: tuple[Tensor, Sequence[Instances]]
-        model = _Losses(detector, autocast)
-        self._trainer = SimpleTrainer(model, self._batches(), self.optimizer)
-
-    def __call__(
-        self, number: int, images: Tensor, matches: Sequence[Instances]
-    ) -> dict[str, Tensor]:
-        """Step `number` (from 0): its losses, and their sum as `loss`."""
-        self.set_learning_rate(number)
-        torch.manual_seed(self.seed * 1_000_003 + number)
-        self._batch = images, matches
-        with EventStorage(number) as storage:
-            self._trainer.iter, self._trainer.storage = number, storage
-            self._trainer.before_step()
-            self._trainer.run_step()
-            self._trainer.after_step()
-            found = {name: value for name, (value, _) in storage.latest().items()}
-        values = {name: torch.tensor(found[name]) for name in found if name.startswith("loss")}
-        return {"loss": torch.stack(list(values.values())).sum(), **values}
-
-    def set_learning_rate(self, number: int) -> None:
-        """That of step `number`, whichever step came before."""
-        self.scheduler.last_epoch = number
-        for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_lr(), strict=True):
-            group["lr"] = rate
-
-    def _batches(self) -> Iterator[tuple[Tensor, Sequence[Instances]]]:
-        """The trainer's data loader: it takes one batch a step, the one just set."""
-        while True:
-            yield self._batch
-
-
-class _Losses(nn.Module):
-    """A detector's losses as the trainer asks for them."""
-
-    def __init__(
-        self, detector: Detectron2Detector, autocast: AbstractContextManager[None]
-    ) -> None:
-        super().__init__()
-        self.detector, self.autocast = detector, autocast
-
-    def forward(self, batch: tuple[Tensor, Sequence[Instances]]) -> dict[str, Tensor]:
-        with self.autocast:
-            return self.detector.losses(*batch).terms
+    def _inputs(self, images: Tensor, matches: Sequence[Instances] = ()) -> list[dict[str, Any]]:
+        """B×3×S×S RGB images as the configuration wants them, each with its objects."""
+        if self.config.INPUT.FORMAT == "BGR":
+            images = images.flip(1)
+        if not matches:
+            return [{"image": image} for image in images]
+        pairs = zip(images, matches, strict=True)
+        return [{"image": image, "instances": match} for image, match in pairs]
