@@ -27,9 +27,9 @@ PYRAMID_WIDTH = 96
 FCOS_NMS_IOU = 0.6
 """The zoo's for FCOS."""
 FCOS_FIRST_REACH = 1.0
-"""From a point to the sides of its box before training, strides: 1 as in the paper (Tian et al. 2019,
-§3.1: the exponential of 0). The zoo has 0 and cuts off what is below: boxes of no size, on which 240
-steps of 4 images made no difference."""
+"""From a point to the sides of its box before training, strides: as in the paper (Tian et al.
+2019, §3.1), which takes the exponential of 0. The zoo has 0 and cuts off what is below: boxes of no
+size, on which 240 steps of 4 images made no difference."""
 
 
 class MobileNetBackbone(Backbone):  # type: ignore[misc]
