@@ -13,6 +13,8 @@ from pathlib import Path
 from method.detection import Selection
 
 MOMENTUM = 0.9
+EPSILON = 0.001
+"""Of the batch norms."""
 WARMUP_SHARE = 1 / 6
 """Of the full learning rate, with which the warm-up begins."""
 TARGETS = """\
@@ -192,5 +194,5 @@ def _layers(weight_decay: float, initializer: str) -> str:
         activation: RELU_6
         regularizer {{ l2_regularizer {{ weight: {weight_decay} }} }}
         initializer {{ {initializer} }}
-        batch_norm {{ train: true scale: true center: true decay: 0.97 epsilon: 0.001 }}
+        batch_norm {{ train: true scale: true center: true decay: 0.97 epsilon: {EPSILON} }}
       }}"""

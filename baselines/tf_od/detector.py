@@ -174,6 +174,11 @@ class TensorFlowDetector(Detector):
         """Run the network alone, for its time; what it finds stays in TensorFlow."""
         self.process.ask("predict", {"images": _pixels(images)})
 
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The maps under the heads, B×C×H×W, of B×3×S×S `uint8` images."""
+        _, maps = self.process.ask("predict", {"images": _pixels(images)}, maps=True)
+        return [torch.from_numpy(features).permute(0, 3, 1, 2) for features in maps.values()]
+
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[Detections]:
         _, found = self.process.ask("detect", {"images": _pixels(images)})

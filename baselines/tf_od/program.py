@@ -96,10 +96,10 @@ class Program:
         found.assert_existing_objects_matched().expect_partial()
         return {}, self._weights()
 
-    def predict(self, images: NDArray[np.uint8]) -> Reply:
-        """Run the network alone."""
-        self._predict(images)
-        return {}, {}
+    def predict(self, images: NDArray[np.uint8], *, maps: bool = False) -> Reply:
+        """Run the network alone; the maps under its heads, B×H×W×C, by their place, if asked."""
+        *_, found = self._predict(images)
+        return {}, {str(place): found[place].numpy() for place in range(len(found)) if maps}
 
     def detect(self, images: NDArray[np.uint8]) -> Reply:
         """Boxes (B×M×4, `xyxy`, from 0 to 1), scores, labels from 1, and each image's count."""
@@ -188,7 +188,8 @@ class Program:
     def _predict_eagerly(self, images: tf.Tensor) -> tf.Tensor:
         prepared, shapes = self.model.preprocess(tf.cast(images, tf.float32))
         found = self.model.predict(prepared, shapes)
-        return found["box_encodings"], found["class_predictions_with_background"]
+        names = ("box_encodings", "class_predictions_with_background", "feature_maps")
+        return tuple(found[name] for name in names)
 
     def _detect_eagerly(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         prepared, shapes = self.model.preprocess(tf.cast(images, tf.float32))

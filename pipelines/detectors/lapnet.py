@@ -27,6 +27,7 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> LapNet:
         spec.input_size,
         backbone=spec.backbone,
         width=spec.width,
+        anchors_a_class=spec.anchors_a_class,
         overlap=spec.overlap,
         ambiguity=spec.ambiguity is Switch.ON,
         balance=spec.balance,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from baselines.tf_od.detector import TensorFlowDetector, published_checkpoint
-from pipelines.detectors.weights import load_all_but_heads, read_weights
+from baselines.tf_od.folded import folded_encoder
+from pipelines.detectors.weights import load_all_but_heads, read_weights, weights_fingerprint
 from pipelines.runs.spec import Augment, RunSpec
 
 
@@ -20,10 +22,18 @@ def build(spec: RunSpec, classes: int, calibration: Tensor) -> TensorFlowDetecto
     detector = TensorFlowDetector(classes, spec.input_size, spec.weight_decay, spec.seed)
     if spec.init.endswith(".safetensors"):
         load_all_but_heads(detector, read_weights(spec.init))
+    elif spec.init.endswith(".npz"):
+        weights_fingerprint(spec.init)
+        own = detector.state_dict()
+        with np.load(spec.init, allow_pickle=False) as layers:
+            detector.load_state_dict({**own, **folded_encoder(layers, calibration, list(own))})
     elif spec.init.endswith(".index"):
         detector.restore(str(Path(spec.init).absolute().with_suffix("")), whole=False)
     elif spec.init == "zoo":
         detector.restore(published_checkpoint(), whole=False)
     elif spec.init != "none":
-        raise ValueError(f"init must be none, zoo, a .safetensors or an .index, not {spec.init}")
+        raise ValueError(
+            "init must be none, zoo, a .npz of folded weights, a .safetensors or an .index, "
+            f"not {spec.init}"
+        )
     return detector

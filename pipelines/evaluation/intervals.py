@@ -111,6 +111,21 @@ def seed_differences(
     return np.array([row[seed].point[metric] - reference[seed].point[metric] for seed in shared])
 
 
+def difference_row(
+    row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples]
+) -> dict[int, RunSamples]:
+    """The difference of two rows at each seed that both have, as a row to be compared itself."""
+    found = {}
+    for seed in row.keys() & reference.keys():
+        ours, theirs = row[seed], reference[seed]
+        found[seed] = RunSamples(
+            {name: value - theirs.point[name] for name, value in ours.point.items()},
+            {name: value - theirs.replicates[name] for name, value in ours.replicates.items()},
+            ours.bursts,
+        )
+    return found
+
+
 def _pair(
     row: Mapping[int, RunSamples], reference: Mapping[int, RunSamples], metric: str
 ) -> tuple[Samples, Samples] | None:

@@ -185,6 +185,7 @@ _BUILT_IN = (
         settings=OWN_DETECTORS
         | {
             "backbone",
+            "anchors_a_class",
             "overlap",
             "ambiguity",
             "balance",

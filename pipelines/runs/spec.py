@@ -85,6 +85,9 @@ class RunSpec:
     )
     sampler: Sampler = _explained("which negatives enter the loss", Sampler.BASIC, of=Family.SSD)
     backbone: Backbone = _explained("LapNet's encoder", Backbone.MOBILENET_V2, of=Family.LAPNET)
+    anchors_a_class: int = _explained(
+        "LapNet's anchors for each class, fitted to its objects", 10, of=Family.LAPNET
+    )
     overlap: Overlap = _explained(
         "which anchors LapNet gives to an object", Overlap.PONO, of=Family.LAPNET
     )
@@ -137,7 +140,14 @@ class RunSpec:
     def __post_init__(self) -> None:
         known = f"must be one of {', '.join(ENTRIES)}"
         _require(self.detector in ENTRIES, "detector", known, repr(self.detector))
-        for name in ("input_size", "batch_size", "learning_rate", "width", "max_detections"):
+        for name in (
+            "input_size",
+            "batch_size",
+            "learning_rate",
+            "width",
+            "max_detections",
+            "anchors_a_class",
+        ):
             _require(getattr(self, name) > 0, name, "must be above 0", getattr(self, name))
         for name in (
             "seed",

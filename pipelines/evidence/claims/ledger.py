@@ -20,6 +20,7 @@ from pipelines.system.files import write_whole
 CHECKS: Mapping[str, Check] = {
     "value": trained.check_value,
     "compare": trained.check_comparison,
+    "interaction": trained.check_interaction,
     "repeats": trained.check_repeats,
     "protocol": trained.check_protocol,
     "converge": findings.check_convergence,

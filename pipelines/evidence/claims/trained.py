@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.evaluation.bootstrap import METRICS
 from pipelines.evaluation.intervals import (
     Interval,
+    difference_row,
     mean_interval,
     probability_better,
     seed_differences,
@@ -122,6 +123,35 @@ def check_comparison(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
         str(shared),
         evidence.data,
         apart,
+    )
+
+
+def check_interaction(claim: Mapping[str, Any], evidence: Evidence) -> Answer:
+    """Whether one difference is larger than another.
+
+    {interaction: [[row, reference], [row, reference]], metric, published}: the first difference
+    less the second, at the seeds that all four rows have; `published` is `higher` or `lower`.
+    """
+    study, published, metric = evidence.study, claim["published"], claim["metric"]
+    first, second = claim["interaction"]
+    for pair in (first, second, (first[0], second[0])):
+        if missing := missing_rows(pair, study):
+            return not_testable(missing, published)
+    one, other = (difference_row(study.samples(a), study.samples(b)) for a, b in (first, second))
+    spread = study.seed_spread(metric)
+    ours = widened_difference(one, other, metric, spread.of_difference if spread else None)
+    if ours is None:
+        return not_testable("the four rows share no seed", published, evidence.data)
+    shared = one.keys() & other.keys()
+    parts = [np.mean([row[seed].point[metric] for seed in shared]) for row in (one, other)]
+    return Answer(
+        judge_direction(DIRECTIONS[published], ours),
+        f"{parts[0]:+.1f} for {first[0]}, {parts[1]:+.1f} for {second[0]}",
+        published,
+        f"{ours.estimate:+.1f}",
+        describe_interval(ours, "+"),
+        str(len(shared)),
+        evidence.data,
     )
 
 

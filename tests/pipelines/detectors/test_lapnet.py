@@ -44,6 +44,17 @@ def test_the_number_of_detections_kept_is_the_specification_s():
     assert detector.config.selection.most == 7
 
 
+def test_the_anchors_of_a_class_are_as_many_as_the_specification_says():
+    spec = RunSpec(input_size=64, detector=DetectorName.LAPNET, anchors_a_class=3)
+    detector = build_detector(spec, 2, IMAGES)
+    assert isinstance(detector, LapNet)
+    detector.fit_to_objects(
+        [torch.tensor([[0.0, 0, 9, 9], [5, 5, 30, 25]])], [torch.tensor([1, 2])]
+    )
+    assert detector.shapes.shape == (2, 3, 2)
+    assert detector.eval()(IMAGES)[0].shape[1:] == (2 * 3, 8, 8)
+
+
 def test_half_the_width_is_mobilenet_s_own_and_half_the_decoder_s_channels():
     spec = RunSpec(input_size=64, detector=DetectorName.LAPNET, width=0.5)
     detector = build_detector(spec, 3, IMAGES)

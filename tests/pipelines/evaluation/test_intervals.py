@@ -11,6 +11,7 @@ from pipelines.evaluation.intervals import (
     Spread,
     average_seeds,
     describe_difference,
+    difference_row,
     mean_interval,
     pooled_spread,
     probability_better,
@@ -33,6 +34,19 @@ def test_what_two_rows_share_cancels_out():
     # Only 3 and 4 differ, by a standard error of a half: t(1) = 12.7062.
     assert difference.high - 3.5 == pytest.approx(12.7062 / 2, abs=1e-4)
     assert 3.5 - difference.low == pytest.approx(12.7062 / 2, abs=1e-4)
+
+
+def test_a_difference_of_differences_has_the_interval_of_its_own_values():
+    images = np.random.default_rng(3).normal(0, 2, 1000)
+    plain = {seed: samples(40.0, 40 + images) for seed in range(3)}
+    first = {seed: samples(45.0 + seed, 45 + seed + images) for seed in range(3)}
+    second = {seed: samples(41.0, 41 + images) for seed in range(3)}
+    ours = widened_difference(difference_row(first, plain), difference_row(second, plain), "AP")
+    assert ours is not None
+    # 4, 5 and 6: t(2) = 4.3027 times a standard error of 1 / sqrt(3)
+    assert ours.estimate == pytest.approx(5)
+    assert ours.high - 5 == pytest.approx(4.3027 / math.sqrt(3), abs=1e-3)
+    assert difference_row(first, {7: samples(0.0, images)}) == {}
 
 
 def test_one_seed_s_interval_is_that_of_the_images():

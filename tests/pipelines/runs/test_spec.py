@@ -27,6 +27,7 @@ DEFAULTS = {
     "class_weights": None,
     "sampler": "basic",
     "backbone": "mobilenet-v2",
+    "anchors_a_class": 10,
     "overlap": "pono",
     "ambiguity": "on",
     "balance": "learned",

@@ -78,6 +78,7 @@ def test_every_claim_names_one_check_and_rows_that_are_declared():
             for key in ("compare", "spread", "sooner", "repeats")
             for row in claim.check.get(key, ())
         ]
+        named += [row for pair in claim.check.get("interaction", ()) for row in pair]
         assert {row for row in named if row} <= rows, claim.source
         assert set(claim.check.get("speed", ())) <= detectors
 
@@ -137,6 +138,19 @@ def test_a_difference_is_that_of_the_seeds_both_rows_have(study, ask):
     mean = np.mean([point["dns"][s].point["AP"] - point["basic"][s].point["AP"] for s in (0, 1)])
     assert (given.ours, given.n) == (f"{mean:+.1f}", "2")
     assert given.difference == f"{mean - 1:+.1f}"
+
+
+def test_an_interaction_is_a_difference_of_differences(study, ask):
+    pairs = [["dns", "basic"], ["basic", "dns"]]
+    given = ask(study, interaction=pairs, metric="AP", published="higher")
+    points = {row: study.samples(row) for row in ("dns", "basic")}
+    gain = np.mean([points["dns"][s].point["AP"] - points["basic"][s].point["AP"] for s in (0, 1)])
+    assert (given.ours, given.n) == (f"{2 * gain:+.1f}", "2")
+    assert given.why == f"{gain:+.1f} for dns, {-gain:+.1f} for basic"
+    nothing = ask(study, interaction=[pairs[0], pairs[0]], metric="AP", published="higher")
+    assert (nothing.ours, nothing.verdict) == ("+0.0", Verdict.INCONCLUSIVE)
+    unfair = ask(study, interaction=[pairs[0], ["one", "one"]], metric="AP", published="higher")
+    assert "images seen (3,200 against 800)" in unfair.why
 
 
 def test_what_is_not_sure_says_how_many_seeds_it_would_take(study, ask):
