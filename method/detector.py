@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from method.detection import Detections
+from method.detection import Detections, Selection
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
@@ -85,6 +85,11 @@ class Positives:
 
 class Detector(nn.Module, ABC):
     """A detector that finds boxes in square `uint8` images."""
+
+    @property
+    def max_detections(self) -> int:
+        """Detections that it keeps of an image, at most."""
+        return Selection.most
 
     @abstractmethod
     def detect(self, images: Tensor) -> list[Detections]:

@@ -118,6 +118,10 @@ class SSD(TrainableDetector[SSDMatch]):
             grids.append(anchor_grid((cells, cells), head.stride, side, self.config.aspect_ratios))
         return torch.cat(grids)
 
+    @property
+    def max_detections(self) -> int:
+        return self.config.selection.most
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class scores B×A×(C+1) and coded boxes B×A×4 of B×3×S×S `uint8` images."""
         return self._heads_of(self._taps(images))

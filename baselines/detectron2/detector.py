@@ -123,6 +123,10 @@ class Detectron2Detector(TrainableDetector[Instances]):
             torch.manual_seed(seed)
             self.model = build_model(config)
 
+    @property
+    def max_detections(self) -> int:
+        return int(self.config.TEST.DETECTIONS_PER_IMAGE)
+
     def load(self, weights: Mapping[str, Tensor]) -> list[str]:
         """Take over the weights that fit in name and shape: not the heads of other classes.
 

@@ -125,6 +125,10 @@ class LapNet(TrainableDetector[Assigned]):
             "weights": weights,
         }
 
+    @property
+    def max_detections(self) -> int:
+        return self.config.selection.most
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits B×(C·A)×H×W and offsets B×4·(C·A)×H×W of B×3×S×S `uint8` images."""
         return self.network((images - self.mean) / self.std)

@@ -16,11 +16,13 @@ from pipelines.system.paths import RESULTS
 METRIC = "AP50"
 SPREADS = 4
 """Times the spread between seeds, on either side of the mean."""
-LEAST = 5.0
-"""Points that a range has on either side at least: on another processor last bits differ, and a row
-that found 0.6 has found 1.9."""
+LEAST = 1.0
+"""Points that a range has on either side at least: last bits differ between processors."""
 NOTHING = 1.0
 """AP50 up to which a row finds next to nothing."""
+BEGINNING = 5.0
+"""Points of a row that finds next to nothing but more than 0.0, as it begins to learn: one that
+found 0.6 on one make of processor found 1.9 on another."""
 
 Range = tuple[float, float]
 
@@ -81,8 +83,10 @@ def propose(figures: Mapping[str, Sequence[float]]) -> dict[str, Range]:
     pooled = pooled_spread([list(own) for row, own in figures.items() if means[row] > NOTHING])
     ranges = {}
     for row, mean in means.items():
-        spread = pooled.deviation if pooled and mean > NOTHING else 0.0
-        reach = max(SPREADS * spread, LEAST)
+        if mean > NOTHING:
+            reach = max(SPREADS * pooled.deviation if pooled else 0.0, LEAST)
+        else:
+            reach = BEGINNING if round(mean, 1) > 0 else LEAST
         ranges[row] = (round(max(mean - reach, 0), 1), round(min(mean + reach, 100), 1))
     return ranges
 

@@ -149,7 +149,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
         detections=detections,
         sample_images=len(sample.images),
         sample_detections=again,
-        max_detections=spec.max_detections,
+        max_detections=detector.max_detections,
         health=NetworkHealth(start, end, known, unknown),
         state={name: value.cpu().contiguous() for name, value in detector.state_dict().items()},
     )

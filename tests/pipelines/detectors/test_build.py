@@ -68,3 +68,18 @@ def test_without_a_network_published_weights_are_one_clear_line(monkeypatch):
     spec = RunSpec(input_size=64, detector=DetectorName.SSDLITE, init="torchvision")
     with pytest.raises(UserError, match=r"cannot be downloaded \(no route to host\); give a file"):
         build_detector(spec, 3, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({"detector": "scale-aware-ssd", "max_detections": 7}, 7),
+        ({"detector": "scale-aware-ssd", "released": "score-floor"}, 300),
+        ({"detector": "lapnet", "max_detections": 7}, 7),
+        ({"detector": "fcos-mobilenet", "max_detections": 7}, 7),
+        ({"detector": "ssdlite-mobilenet-v3"}, 100),
+    ],
+)
+def test_a_detector_says_how_many_detections_it_keeps(changes, most):
+    spec = RunSpec.parse({"input_size": 64, **changes}, "test")
+    assert build_detector(spec, 3, IMAGES).max_detections == most

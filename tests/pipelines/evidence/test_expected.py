@@ -36,8 +36,16 @@ def test_what_is_no_range_is_named(wrong):
 
 def test_a_proposal_by_hand():
     # Spreads 2 and 1, pooled: the root of (2 * 4 + 2 * 1) / 4, four times 1.58 = 6.3.
-    found = propose({"a": [28, 30, 32], "b": [49, 50, 51], "c": [0, 0, 0.3], "d": [4]})
-    assert found == {"a": (23.7, 36.3), "b": (43.7, 56.3), "c": (0, 5.1), "d": (0, 10.3)}
+    found = propose(
+        {"a": [28, 30, 32], "b": [49, 50, 51], "c": [0, 0, 0.3], "d": [4], "e": [0, 0, 0]}
+    )
+    assert found == {
+        "a": (23.7, 36.3),
+        "b": (43.7, 56.3),
+        "c": (0, 5.1),
+        "d": (0, 10.3),
+        "e": (0, 1),
+    }
 
 
 def test_every_row_of_quick_has_a_range():
