@@ -14,7 +14,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from pipelines.evaluation.intervals import average_seeds
 from pipelines.evidence.paper_tables import Table, mean_of
-from pipelines.evidence.study import Study
+from pipelines.evidence.study import NO_RUN, Study
 from pipelines.evidence.trained_tables import mean_a_score, no_fair_pair
 
 WITHIN = 1.0
@@ -139,6 +139,48 @@ def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
             ours = correlation(own["A-score"].tolist(), own[metric].tolist())
             rows.append({"metric": metric, "values": values, **ours, "n": len(own)})
     return pd.DataFrame(rows)
+
+
+def equal_time(table: Table, study: Study) -> pd.DataFrame | None:
+    """What each row of a table had reached when the reference row was done, by the clock.
+
+    Validation AP50 by the stored curves, at the last validation within the median time of the
+    reference row's trainings; None where the study has no run of that row.
+    """
+    given = [_training_seconds(study, run) for run in study.runs(table.reference)["run"]]
+    if not given:
+        return None
+    rows = []
+    for label, row in table.trained.items():
+        runs = study.runs(row)["run"].tolist()
+        taken = [_training_seconds(study, run) for run in runs]
+        curves = [validation_curve(study.run(run).history()) for run in runs]
+        ends = [
+            (_reached(curve, float(np.median(given)) / seconds), curve["validation_AP50"].iloc[-1])
+            for curve, seconds in zip(curves, taken, strict=True)
+            if len(curve)
+        ]
+        within, whole = ([end[k] for end in ends] for k in (0, 1))
+        rows.append(
+            {
+                table.factor: label,
+                "minutes a training": f"{np.median(taken) / 60:.0f}" if taken else "",
+                "validation AP50, at the end": average_seeds(whole) if ends else NO_RUN,
+                "validation AP50, in the reference's time": average_seeds(within) if ends else "",
+                "n": str(len(ends)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _training_seconds(study: Study, run: str) -> float:
+    return study.run(run).record().cost.training_seconds
+
+
+def _reached(curve: pd.DataFrame, share: float) -> float:
+    """Validation AP50 after this share of the training's time; 0 before the first validation."""
+    within = curve[curve["step"] <= share * curve["step"].iloc[-1]]
+    return float(within["validation_AP50"].iloc[-1]) if len(within) else 0.0
 
 
 def validation_curve(history: pd.DataFrame) -> pd.DataFrame:
