@@ -141,44 +141,41 @@ def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def equal_time(table: Table, study: Study) -> pd.DataFrame | None:
-    """What each row of a table had reached when the reference row was done, by the clock.
+def equal_cost(table: Table, study: Study) -> pd.DataFrame | None:
+    """What each row of a table had reached for the operations of the reference row's training.
 
-    Validation AP50 by the stored curves, at the last validation within the median time of the
-    reference row's trainings; None where the study has no run of that row.
+    Validation AP50 by the stored curves. A step is reckoned by the operations of its images, since
+    the recorded times are of runs beside others; None where the study has no run of the reference.
     """
-    given = [_training_seconds(study, run) for run in study.runs(table.reference)["run"]]
-    if not given:
+    given = _operations(study, table.reference)
+    if given is None:
         return None
     rows = []
     for label, row in table.trained.items():
-        runs = study.runs(row)["run"].tolist()
-        taken = [_training_seconds(study, run) for run in runs]
-        curves = [validation_curve(study.run(run).history()) for run in runs]
-        ends = [
-            (_reached(curve, float(np.median(given)) / seconds), curve["validation_AP50"].iloc[-1])
-            for curve, seconds in zip(curves, taken, strict=True)
-            if len(curve)
-        ]
-        within, whole = ([end[k] for end in ends] for k in (0, 1))
+        own = _operations(study, row)
+        curves = [c for h in histories(study, row) if len(c := validation_curve(h))]
+        ends = [float(curve["validation_AP50"].iloc[-1]) for curve in curves]
+        reached = [_reached(curve, given / own) for curve in curves] if own else []
         rows.append(
             {
                 table.factor: label,
-                "minutes a training": f"{np.median(taken) / 60:.0f}" if taken else "",
-                "validation AP50, at the end": average_seeds(whole) if ends else NO_RUN,
-                "validation AP50, in the reference's time": average_seeds(within) if ends else "",
+                "GFLOPs an image": f"{own / 1e9:.1f}" if own else "",
+                "validation AP50, at the end": average_seeds(ends) if ends else NO_RUN,
+                "validation AP50, at equal cost": average_seeds(reached) if ends else "",
                 "n": str(len(ends)),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _training_seconds(study: Study, run: str) -> float:
-    return study.run(run).record().cost.training_seconds
+def _operations(study: Study, row: str) -> float | None:
+    """Of a row's network in one image; None without a run."""
+    runs = study.runs(row)["run"]
+    return study.run(runs.iloc[0]).record().cost.flops_an_image if len(runs) else None
 
 
 def _reached(curve: pd.DataFrame, share: float) -> float:
-    """Validation AP50 after this share of the training's time; 0 before the first validation."""
+    """Validation AP50 after this share of the steps; 0 before the first validation."""
     within = curve[curve["step"] <= share * curve["step"].iloc[-1]]
     return float(within["validation_AP50"].iloc[-1]) if len(within) else 0.0
 

@@ -15,7 +15,7 @@ from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD, SSDConfig
 from pipelines.evidence.costs import costs
 from pipelines.evidence.deviations import deviations
-from pipelines.evidence.findings import anchor_correlation, balance, convergence, equal_time
+from pipelines.evidence.findings import anchor_correlation, balance, convergence, equal_cost
 from pipelines.evidence.forecast import REMARK as FORECAST_REMARK
 from pipelines.evidence.forecast import forecast
 from pipelines.evidence.paper_tables import Builder, Table
@@ -186,7 +186,7 @@ BUILDERS: Mapping[Builder, Callable[[Paper, Table, Study], pd.DataFrame | None]]
     Builder.CORRELATION: lambda paper, table, study: anchor_correlation(
         paper.tables[table.of], study
     ),
-    Builder.EQUAL_TIME: lambda paper, table, study: equal_time(paper.tables[table.of], study),
+    Builder.EQUAL_COST: lambda paper, table, study: equal_cost(paper.tables[table.of], study),
 }
 """None is written where a builder gives none."""
 
