@@ -68,12 +68,13 @@ def decode(offsets: Tensor, anchors: Tensor, coding: BoxCoding = BoxCoding.SSD) 
 
 
 def whole_pixels(boxes: Tensor) -> Tensor:
-    """Boxes (…×4, `xyxy`, pixels) cut down to whole pixels; no side below 1, so that it has a log.
+    """Boxes (…×4, `xyxy`, pixels) with corner and sides cut down to whole pixels.
 
-    The released code keeps its objects as integers.
+    No side falls below 1, so that it has a logarithm. The released code keeps objects and
+    detections as integers: corner, width and height.
     """
-    corner = boxes[..., :2].floor()
-    return torch.cat([corner, torch.maximum(boxes[..., 2:].floor(), corner + 1)], dim=-1)
+    corner, sides = boxes[..., :2].floor(), boxes[..., 2:] - boxes[..., :2]
+    return torch.cat([corner, corner + sides.floor().clamp(min=1)], dim=-1)
 
 
 def paired_iou(one: Tensor, other: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
+from method.boxes import whole_pixels
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -33,10 +35,13 @@ class Selection:
     """Detections kept an image; COCO's AP looks at 100 (released code: 300)."""
     candidates: int = 1000
     """Candidates that enter suppression, the best of them."""
+    in_order: bool = False
+    """They are the first so many above the floor, in the order of the anchors, finest head first
+    (released code), not the best."""
     best_class_only: bool = False
     """One class an anchor, its best (released code), instead of every class above the floor."""
     whole_pixels: bool = False
-    """Round boxes to whole pixels, as the released code does."""
+    """Cut detections to whole pixels, as the released code does."""
 
 
 def select(probabilities: Tensor, boxes: Tensor, size: int, selection: Selection) -> Detections:
@@ -54,8 +59,9 @@ def select(probabilities: Tensor, boxes: Tensor, size: int, selection: Selection
     anchor, label = torch.nonzero(scores > selection.score_floor, as_tuple=True)
     kept_scores = scores[anchor, label]
     if len(kept_scores) > selection.candidates:
-        kept_scores, best = kept_scores.topk(selection.candidates)
-        anchor, label = anchor[best], label[best]
+        first = torch.arange(selection.candidates, device=scores.device)
+        best = first if selection.in_order else kept_scores.topk(selection.candidates).indices
+        kept_scores, anchor, label = kept_scores[best], anchor[best], label[best]
     return suppress(boxes[anchor], kept_scores, label + 1, size, selection)
 
 
@@ -72,10 +78,9 @@ def suppress(
         selection: the rule.
     """
     boxes = clip_boxes_to_image(boxes, (size, size))
-    if selection.whole_pixels:
-        boxes = boxes.round()
     keep = batched_nms(boxes, scores, labels, selection.nms_iou)[: selection.most]
-    return Detections(boxes[keep], scores[keep], labels[keep])
+    found = whole_pixels(boxes[keep]) if selection.whole_pixels else boxes[keep]
+    return Detections(found, scores[keep], labels[keep])
 
 
 def _classes(probabilities: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_area, box_convert, box_iou
 
+EQUALLY_GOOD = 1e-5
+"""Overlaps nearer to one another are the same to the released code."""
+
 
 @dataclass(frozen=True)
 class Matching:
@@ -20,8 +23,8 @@ class Matching:
     inclusive_overlap: bool = False
     """Add a pixel to the sides of the intersection, as the released code does."""
     later_wins: bool = False
-    """An anchor is positive for the last object that it overlaps enough, as in the released code,
-    not for the one that it overlaps most."""
+    """An anchor is positive for the last object that claims it, as in the released code, not for
+    the one that it overlaps most; and an object falls back on all anchors that are equally good."""
 
 
 def match(
@@ -46,19 +49,34 @@ def match(
         return nothing, nothing.clone()
     overlap = _inclusive_iou if rule.inclusive_overlap else box_iou
     iou = overlap(boxes, box_convert(anchors, "cxcywh", "xyxy"))
+    owner = _last_claim(iou, rule) if rule.later_wins else _closest(iou, rule)
+    matched = torch.nonzero(owner >= 0).squeeze(1)
+    return matched, owner[matched]
+
+
+def _closest(iou: Tensor, rule: Matching) -> Tensor:
+    """Of each anchor the object that it overlaps most, by N×A overlaps; -1 for none."""
     best_iou, owner = iou.max(dim=0)
-    if rule.later_wins:
-        numbers = torch.arange(len(boxes), device=iou.device)[:, None]
-        owner = torch.where(iou >= rule.positive_iou, numbers, -1).amax(dim=0)
     owner[best_iou < rule.positive_iou] = -1
-    reached = torch.isin(torch.arange(len(boxes), device=iou.device), owner)
+    reached = torch.isin(torch.arange(len(iou), device=iou.device), owner)
     fallback_iou, fallback_anchor = iou.max(dim=1)
     needs_fallback = ~reached & (fallback_iou >= rule.fallback_iou) & (fallback_iou > 0)
     by_overlap = fallback_iou.masked_fill(~needs_fallback, -1).argsort(stable=True)
-    for item in by_overlap[len(boxes) - int(needs_fallback.sum()) :].tolist():
+    for item in by_overlap[len(iou) - int(needs_fallback.sum()) :].tolist():
         owner[fallback_anchor[item]] = item
-    matched = torch.nonzero(owner >= 0).squeeze(1)
-    return matched, owner[matched]
+    return owner
+
+
+def _last_claim(iou: Tensor, rule: Matching) -> Tensor:
+    """Of each anchor the last object that falls back on it, else that overlaps it enough."""
+    positive = iou >= rule.positive_iou
+    best = iou.amax(dim=1, keepdim=True)
+    as_good = (iou > best - EQUALLY_GOOD) & (best >= rule.fallback_iou) & (iou > 0)
+    falls_back = as_good & ~positive.any(dim=1, keepdim=True)
+    numbers = torch.arange(len(iou), device=iou.device)[:, None]
+    by_overlap = torch.where(positive, numbers, -1).amax(dim=0)
+    by_default = torch.where(falls_back, numbers, -1).amax(dim=0)
+    return torch.where(by_default >= 0, by_default, by_overlap)
 
 
 def _inclusive_iou(first: Tensor, second: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ class Sampling:
     over_batch: bool = False
     """Mine over all images of the batch together, as the released code does, not image by image."""
     limit: int | None = None
-    """At most so many samples in a batch, negatives being cut (released code: 10,000)."""
+    """At most so many samples in a batch (released code: 10,000): of mined negatives the hardest
+    stay, of misclassified ones those of the first images."""
 
 
 def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tensor:
@@ -48,11 +49,13 @@ def sample_negatives(logits: Tensor, labels: Tensor, sampling: Sampling) -> Tens
         ratio = _RATIOS[sampling.sampler]
         negatives = hardest_negatives(background_loss, positive, ratio, sampling.over_batch)
     if sampling.limit is not None:
-        negatives = _hardest(
-            background_loss, negatives, sampling.limit - positive.sum(), over_batch=True
-        )
-    left = shared_count((positive | negatives).sum())
-    return torch.where(left > 0, negatives, ~positive)
+        left = sampling.limit - positive.sum()
+        if sampling.sampler is Sampler.DNS:
+            negatives &= negatives.flatten().cumsum(0).view_as(negatives) <= left
+        else:
+            negatives = _hardest(background_loss, negatives, left, over_batch=True)
+    samples = shared_count((positive | negatives).sum())
+    return torch.where(samples > 0, negatives, ~positive)
 
 
 def misclassified_negatives(scores: Tensor, positive: Tensor) -> Tensor:

@@ -54,7 +54,8 @@ class SSDConfig:
     """Weight of each foreground class in the classification loss; background's is 1."""
     coding: BoxCoding = BoxCoding.SSD
     whole_pixel_targets: bool = False
-    """Cut objects to whole pixels before they are coded, as the released code does."""
+    """Cut objects to whole pixels before they are matched and coded, and put the corners of anchors
+    on whole pixels, as the released code does."""
     softmax_twice: bool = False
     sampling: Sampling = field(default_factory=Sampling)
     matching: Matching = field(default_factory=Matching)
@@ -116,7 +117,10 @@ class SSD(TrainableDetector[SSDMatch]):
             cells = math.ceil(size / head.stride)
             side = anchor * size / REFERENCE_SIZE
             grids.append(anchor_grid((cells, cells), head.stride, side, self.config.aspect_ratios))
-        return torch.cat(grids)
+        anchors = torch.cat(grids)
+        if self.config.whole_pixel_targets:
+            anchors[:, :2] += anchors[:, 2:] / 2 % 1
+        return anchors
 
     @property
     def max_detections(self) -> int:
@@ -149,11 +153,10 @@ class SSD(TrainableDetector[SSDMatch]):
         return _by_anchor(logits, self.config.classes + 1), _by_anchor(offsets, 4)
 
     def match(self, boxes: Tensor, labels: Tensor) -> SSDMatch:
-        anchors, owner = match(boxes, self.anchors, self.config.matching)
-        targets = boxes[owner]
         if self.config.whole_pixel_targets:
-            targets = whole_pixels(targets)
-        offsets = encode(targets, self.anchors[anchors], self.config.coding)
+            boxes = whole_pixels(boxes)
+        anchors, owner = match(boxes, self.anchors, self.config.matching)
+        offsets = encode(boxes[owner], self.anchors[anchors], self.config.coding)
         return SSDMatch(anchors, labels[owner], offsets)
 
     def losses(self, images: Tensor, matches: Sequence[SSDMatch]) -> StepLosses:

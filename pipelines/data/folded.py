@@ -28,7 +28,7 @@ def whole(spec: DatasetSpec) -> DatasetSpec:
 def folded(
     sources: Mapping[str, FolderSource],
     spec: DatasetSpec,
-    mosaics: bool,
+    aspect: float | None,
     report: Callable[[str], None],
 ) -> dict[str, ImageSource]:
     """The splits train, val (if anything is left for it) and test of one fold.
@@ -36,7 +36,8 @@ def folded(
     Args:
         sources: the folder's own splits, which are joined.
         spec: the fold, its seed, and the tile of a mosaic.
-        mosaics: whether four photographs, taken one after the other, make up an image.
+        aspect: of photographs that make up an image by four, as they were taken, their width over
+            height there; None where each is an image.
         report: told what is left out.
 
     Raises:
@@ -49,7 +50,7 @@ def folded(
             names,
             class_counts(pool.split),
             int(spec.fold),
-            group_size=MOSAIC if mosaics else 1,
+            group_size=1 if aspect is None else MOSAIC,
             seed=spec.split_seed,
         )
     except ValueError as error:
@@ -63,7 +64,7 @@ def folded(
         report(f"{parts.left_over} photographs make up no whole mosaic, in any fold")
     groups = {"train": parts.train, "val": parts.val, "test": parts.test}
     return {
-        name: _source(pool, own, parts.bursts, spec.tile if mosaics else None)
+        name: _source(pool, own, parts.bursts, spec.tile, aspect)
         for name, own in groups.items()
         if own
     }
@@ -100,13 +101,18 @@ def class_counts(split: CocoSplit) -> np.ndarray[tuple[int, int], np.dtype[np.in
 
 
 def _source(
-    pool: FolderSource, groups: Sequence[Group], bursts: Mapping[Group, int], tile: int | None
+    pool: FolderSource,
+    groups: Sequence[Group],
+    bursts: Mapping[Group, int],
+    tile: int,
+    aspect: float | None,
 ) -> ImageSource:
-    if tile is None:
+    if aspect is None:
         ordered = sorted(groups)
         split = pool.split.subset([group[0] for group in ordered])
         return replace(pool, split=_with_bursts(split, [bursts[group] for group in ordered]))
-    made = mosaic(pool, tile, [position for group in groups for position in group])
+    order = [position for group in groups for position in group]
+    made = mosaic(pool, tile, order, aspect=aspect)
     return replace(made, split=_with_bursts(made.split, [bursts[group] for group in groups]))
 
 

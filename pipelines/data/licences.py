@@ -10,6 +10,7 @@ _GIVEN = {
     "aerial": DRAWN,
     "laboro": "CC BY-NC-SA 4.0: not for commercial use",
     "laboro-mosaics": "CC BY-NC-SA 4.0: not for commercial use",
+    "laboro-mosaics-unstretched": "CC BY-NC-SA 4.0: not for commercial use",
     "nwpu": "for research",
     "coco-mini": "annotations CC BY 4.0; photographs are Flickr's, under Flickr's terms of use",
 }

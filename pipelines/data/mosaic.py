@@ -13,6 +13,8 @@ from pipelines.data.sources import FolderSource, ImageSource
 from pipelines.system.errors import UserError, note
 
 Group = tuple[int, int, int, int]
+GREY = 127
+"""Beside an image that is narrower than its tile."""
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,22 @@ class MosaicSource:
     """Mosaics of 2·tile x 2·tile pixels.
 
     groups[m] are the positions in `source` that mosaic m shows: top left, top right, bottom left,
-    bottom right. Each is stretched to tile x tile.
+    bottom right. Each is stretched to width x tile, and stands in the middle of its tile.
     """
 
     split: CocoSplit
     source: ImageSource
     groups: tuple[Group, ...]
     tile: int
+    width: int
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Compose mosaic `index`: uint8 (2·tile, 2·tile, 3); its four images are decoded anew."""
-        canvas = np.empty((2 * self.tile, 2 * self.tile, 3), np.uint8)
+        canvas = np.full((2 * self.tile, 2 * self.tile, 3), GREY, np.uint8)
         for position, member in enumerate(self.groups[index]):
-            left, top = corner(position, self.tile)
-            pixels = resize_image(self.source.image(member), self.tile, self.tile)
-            canvas[top : top + self.tile, left : left + self.tile] = pixels
+            left, top = _corner(position, self.tile, self.width)
+            pixels = resize_image(self.source.image(member), self.width, self.tile)
+            canvas[top : top + self.tile, left : left + self.width] = pixels
         return canvas
 
 
@@ -59,12 +62,15 @@ def mosaic(
     tile: int,
     order: Sequence[int],
     *,
+    aspect: float = 1,
     report: Callable[[str], None] = note,
 ) -> MosaicSource:
     """Group the images of `source`, taken in this order, by four into mosaics.
 
     order: positions in source.split.images without repeats; see seeded_order. What is left over
     at its end when not divisible by four is dropped, and reported.
+    aspect: width over height (at most 1) that the images had before they were stretched to squares,
+    and have in the mosaic.
 
     Raises UserError if there are fewer than four images.
     """
@@ -79,15 +85,17 @@ def mosaic(
     groups = tuple(
         (order[k], order[k + 1], order[k + 2], order[k + 3]) for k in range(0, 4 * count, 4)
     )
-    return MosaicSource(_mosaic_split(source.split, groups, tile), source, groups, tile)
+    width = round(tile * aspect)
+    split = _mosaic_split(source.split, groups, tile, width)
+    return MosaicSource(split, source, groups, tile, width)
 
 
-def corner(position: int, tile: int) -> tuple[int, int]:
-    """Left and top pixel of a tile: position 0 to 3, row by row."""
-    return tile * (position % 2), tile * (position // 2)
+def _corner(position: int, tile: int, width: int) -> tuple[int, int]:
+    """Left and top pixel of an image in the middle of its tile: position 0 to 3, row by row."""
+    return tile * (position % 2) + (tile - width) // 2, tile * (position // 2)
 
 
-def _mosaic_split(split: CocoSplit, groups: Sequence[Group], tile: int) -> CocoSplit:
+def _mosaic_split(split: CocoSplit, groups: Sequence[Group], tile: int, width: int) -> CocoSplit:
     by_image = split.annotations_by_image()
     images = tuple(
         ImageRecord(number, f"mosaic-{number:05d}.png", 2 * tile, 2 * tile)
@@ -103,20 +111,20 @@ def _mosaic_split(split: CocoSplit, groups: Sequence[Group], tile: int) -> CocoS
                         id=len(annotations) + 1,
                         image_id=image.id,
                         category_id=old.category_id,
-                        bbox=_into_tile(old.bbox, record, position, tile),
+                        bbox=_into_tile(old.bbox, record, position, tile, width),
                         iscrowd=old.iscrowd,
-                        area=old.area * (tile / record.width) * (tile / record.height),
+                        area=old.area * (width / record.width) * (tile / record.height),
                     )
                 )
     return CocoSplit(images, split.categories, tuple(annotations))
 
 
-def _into_tile(bbox: Box, record: ImageRecord, position: int, tile: int) -> Box:
-    left, top = corner(position, tile)
-    x, y, width, height = bbox
+def _into_tile(bbox: Box, record: ImageRecord, position: int, tile: int, width: int) -> Box:
+    left, top = _corner(position, tile, width)
+    x, y, box_width, box_height = bbox
     return (
-        left + x * tile / record.width,
+        left + x * width / record.width,
         top + y * tile / record.height,
-        width * tile / record.width,
-        height * tile / record.height,
+        box_width * width / record.width,
+        box_height * tile / record.height,
     )

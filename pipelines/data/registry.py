@@ -1,9 +1,10 @@
 """Data sets by name, or a folder of one's own.
 
 Drawn here: `scenes` (greenhouse tomatoes) and `aerial`. From the data root: `laboro`,
-`laboro-mosaics`, `nwpu` and `coco-mini` (a few images of COCO), which must lie there; and
-`tomatod`, `laboro-big`, `voc` (PASCAL VOC 2007 and 2012 joined), `coco` (COCO 2017) and `dota`
-(v1.0, cut into tiles), which are fetched there from their publishers at the first use.
+`laboro-mosaics`, `laboro-mosaics-unstretched`, `nwpu` and `coco-mini` (a few images of COCO), which
+must lie there; and `tomatod`, `laboro-big`, `voc` (PASCAL VOC 2007 and 2012 joined), `coco` (COCO
+2017) and `dota` (v1.0, cut into tiles), which are fetched there from their publishers at the first
+use.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ from pipelines.data.mosaic import mosaic, seeded_order
 from pipelines.data.published.catalogue import PUBLISHED, Counts, differences
 from pipelines.data.published.fetch import fetch
 from pipelines.data.records import CocoSplit
-from pipelines.data.root import FOLDERS, ROOT_VARIABLE, data_root
+from pipelines.data.root import FOLDERS, MOSAICS, ROOT_VARIABLE, data_root
 from pipelines.data.sources import DrawnSource, ImageSource
 from pipelines.data.tiles import tiled
 from pipelines.system.errors import UserError, note
@@ -61,16 +62,16 @@ def open_dataset(spec: DatasetSpec, *, report: Report = note) -> dict[str, Image
     if spec.name in PUBLISHED:
         return _published(spec, report)
     if spec.name in FOLDERS:
-        folder, mosaics = _named_folder(spec), spec.name == "laboro-mosaics"
+        folder, aspect = _named_folder(spec), MOSAICS.get(spec.name)
         if spec.fold is not Fold.PUBLISHED:
-            return folded(open_folder(folder, whole(spec), report), spec, mosaics, report)
+            return folded(open_folder(folder, whole(spec), report), spec, aspect, report)
         singles = dict(open_folder(folder, spec, report))
-        if not mosaics:
+        if aspect is None:
             return dict(singles)
-        return {name: _mosaic(name, single, spec, report) for name, single in singles.items()}
+        return {name: _mosaic(name, one, spec, aspect, report) for name, one in singles.items()}
     folder = own_folder(spec.name)
     if spec.fold is not Fold.PUBLISHED:
-        return folded(open_folder(folder, whole(spec), report), spec, False, report)
+        return folded(open_folder(folder, whole(spec), report), spec, None, report)
     return dict(open_folder(folder, spec, report))
 
 
@@ -142,9 +143,13 @@ def _tiles(name: str, source: ImageSource, spec: DatasetSpec, report: Report) ->
     return tiled(source, spec.cut, spec.overlap, report=lambda said: report(f"{name}: {said}"))
 
 
-def _mosaic(name: str, source: ImageSource, spec: DatasetSpec, report: Report) -> ImageSource:
+def _mosaic(
+    name: str, source: ImageSource, spec: DatasetSpec, aspect: float, report: Report
+) -> ImageSource:
     order = seeded_order(len(source.split.images), spec.mosaic_seed)
-    return mosaic(source, spec.tile, order, report=lambda said: report(f"{name}: {said}"))
+    return mosaic(
+        source, spec.tile, order, aspect=aspect, report=lambda said: report(f"{name}: {said}")
+    )
 
 
 def require_data_set(name: str) -> None:

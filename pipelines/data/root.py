@@ -11,11 +11,15 @@ DEFAULT_ROOT = declaring_repository(REPOSITORY).parent / "shared" / "data"
 
 FOLDERS = {
     "laboro-mosaics": "laboro_tomato",
+    "laboro-mosaics-unstretched": "laboro_tomato",
     "laboro": "laboro_tomato",
     "nwpu": "nwpu_vhr10",
     "coco-mini": "coco_mini",
 }
 """Where under the data root the photographs of a name lie."""
+MOSAICS = {"laboro-mosaics": 1.0, "laboro-mosaics-unstretched": 3 / 4}
+"""Names whose photographs stand four to an image, to their width over height there. Laboro's were
+taken at 3:4 and lie there stretched to squares."""
 
 
 def data_root(root: str | None = None) -> Path:

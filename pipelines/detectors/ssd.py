@@ -34,7 +34,15 @@ def ssd_config(spec: RunSpec, classes: int) -> SSDConfig:
         coding = BoxCoding.SSD_UNSCALED
     selection = Selection(most=spec.max_detections, whole_pixels=Released.WHOLE_PIXELS in released)
     if Released.SCORE_FLOOR in released:
-        selection = replace(selection, score_floor=0.3, nms_iou=0.3, most=300, best_class_only=True)
+        selection = replace(
+            selection,
+            score_floor=0.3,
+            nms_iou=0.3,
+            most=300,
+            candidates=300,
+            in_order=True,
+            best_class_only=True,
+        )
     return SSDConfig(
         classes=classes,
         input_size=spec.input_size,

@@ -14,7 +14,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from pipelines.evaluation.intervals import average_seeds
 from pipelines.evidence.paper_tables import Table, mean_of
-from pipelines.evidence.study import Study
+from pipelines.evidence.study import NO_RUN, Study
 from pipelines.evidence.trained_tables import mean_a_score, no_fair_pair
 
 WITHIN = 1.0
@@ -139,6 +139,45 @@ def anchor_correlation(table: Table, study: Study) -> pd.DataFrame:
             ours = correlation(own["A-score"].tolist(), own[metric].tolist())
             rows.append({"metric": metric, "values": values, **ours, "n": len(own)})
     return pd.DataFrame(rows)
+
+
+def equal_cost(table: Table, study: Study) -> pd.DataFrame | None:
+    """What each row of a table had reached for the operations of the reference row's training.
+
+    Validation AP50 by the stored curves. A step is reckoned by the operations of its images, since
+    the recorded times are of runs beside others; None where the study has no run of the reference.
+    """
+    given = _operations(study, table.reference)
+    if given is None:
+        return None
+    rows = []
+    for label, row in table.trained.items():
+        own = _operations(study, row)
+        curves = [c for h in histories(study, row) if len(c := validation_curve(h))]
+        ends = [float(curve["validation_AP50"].iloc[-1]) for curve in curves]
+        reached = [_reached(curve, given / own) for curve in curves] if own else []
+        rows.append(
+            {
+                table.factor: label,
+                "GFLOPs an image": f"{own / 1e9:.1f}" if own else "",
+                "validation AP50, at the end": average_seeds(ends) if ends else NO_RUN,
+                "validation AP50, at equal cost": average_seeds(reached) if ends else "",
+                "n": str(len(ends)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _operations(study: Study, row: str) -> float | None:
+    """Of a row's network in one image; None without a run."""
+    runs = study.runs(row)["run"]
+    return study.run(runs.iloc[0]).record().cost.flops_an_image if len(runs) else None
+
+
+def _reached(curve: pd.DataFrame, share: float) -> float:
+    """Validation AP50 after this share of the steps; 0 before the first validation."""
+    within = curve[curve["step"] <= share * curve["step"].iloc[-1]]
+    return float(within["validation_AP50"].iloc[-1]) if len(within) else 0.0
 
 
 def validation_curve(history: pd.DataFrame) -> pd.DataFrame:

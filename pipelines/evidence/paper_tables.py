@@ -41,6 +41,8 @@ class Builder(StrEnum):
     """What is in the minibatch of each row."""
     CORRELATION = "correlation"
     """Whether the A-scores of the table `of` go with its figures."""
+    EQUAL_COST = "equal-cost"
+    """What the rows of the table `of` had reached for the operations of its reference row."""
 
 
 NEEDS: Mapping[Builder, tuple[str, ...]] = {
@@ -51,6 +53,7 @@ NEEDS: Mapping[Builder, tuple[str, ...]] = {
     Builder.CONVERGENCE: ("rows",),
     Builder.BALANCE: ("rows",),
     Builder.CORRELATION: ("of",),
+    Builder.EQUAL_COST: ("of",),
 }
 """Fields that a table of this builder cannot do without."""
 

@@ -15,7 +15,7 @@ from method.scale import REFERENCE_SIZE, a_scores
 from method.ssd import SSD, SSDConfig
 from pipelines.evidence.costs import costs
 from pipelines.evidence.deviations import deviations
-from pipelines.evidence.findings import anchor_correlation, balance, convergence
+from pipelines.evidence.findings import anchor_correlation, balance, convergence, equal_cost
 from pipelines.evidence.forecast import REMARK as FORECAST_REMARK
 from pipelines.evidence.forecast import forecast
 from pipelines.evidence.paper_tables import Builder, Table
@@ -164,11 +164,21 @@ def write_tables(folder: Path, papers: Papers, study: Study) -> None:
 
 def _trained(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
     """A query over runs; none where the study declares none of its rows."""
-    declared = [study.row_spec(row) is not None for row in table.trained.values()]
-    if not (all(declared) if table.whole else any(declared)):
+    if not _is_declared(table, study):
         return None
     built = trained_table(paper, table, study)
     return built.join(class_columns(table, study)) if table.classes else built
+
+
+def _is_declared(table: Table, study: Study) -> bool:
+    """Whether the study has the table's rows: one of them, or all where it is only shown whole."""
+    declared = [study.row_spec(row) is not None for row in table.trained.values()]
+    return all(declared) if table.whole else any(declared)
+
+
+def _equal_cost(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
+    about = paper.tables[table.of]
+    return equal_cost(about, study) if _is_declared(about, study) else None
 
 
 def _timed(paper: Paper, table: Table, study: Study) -> pd.DataFrame | None:
@@ -186,6 +196,7 @@ BUILDERS: Mapping[Builder, Callable[[Paper, Table, Study], pd.DataFrame | None]]
     Builder.CORRELATION: lambda paper, table, study: anchor_correlation(
         paper.tables[table.of], study
     ),
+    Builder.EQUAL_COST: _equal_cost,
 }
 """None is written where a builder gives none."""
 

@@ -51,7 +51,7 @@ class Released(StrEnum):
     MINE_OVER_BATCH = "mine-over-batch"
     """Negatives are mined over all images of a batch together."""
     SAMPLE_LIMIT = "sample-limit"
-    """At most 10,000 samples a batch."""
+    """At most 10,000 samples a batch; of misclassified negatives the first images' stay."""
     CORNER_CODING = "corner-coding"
     """Boxes coded by their corner and plain ratios of sides."""
     NO_VARIANCES = "no-variances"
@@ -59,13 +59,16 @@ class Released(StrEnum):
     INCLUSIVE_OVERLAP = "inclusive-overlap"
     """A pixel is added to the overlap when anchors are matched."""
     LATER_WINS = "later-wins"
-    """Of two objects that one anchor matches, the later in the file gets it, not the nearer."""
+    """Of objects that one anchor matches, the last in the file gets it, not the nearest; an object
+    falls back on all anchors that are equally good."""
     WHOLE_PIXEL_TARGETS = "whole-pixel-targets"
-    """Objects are cut to whole pixels before they are coded against their anchors."""
+    """Objects, and the corners of anchors, are cut to whole pixels before they are matched and
+    coded."""
     SCORE_FLOOR = "score-floor"
-    """Detections below 0.3 are dropped, at most 300 kept, one class an anchor, NMS at 0.3."""
+    """Detections below 0.3 are dropped, one class an anchor; of the rest the first 300 in the order
+    of the anchors go through NMS at 0.3."""
     WHOLE_PIXELS = "whole-pixels"
-    """Detected boxes are rounded to whole pixels."""
+    """Detected boxes are cut to whole pixels."""
 
 
 class Augment(StrEnum):

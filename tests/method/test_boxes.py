@@ -78,9 +78,11 @@ def test_boxes_of_a_batch_are_coded_like_single_ones():
     torch.testing.assert_close(encode(boxes, anchors.expand(2, 2, 4)), offsets)
 
 
-def test_whole_pixels_are_cut_not_rounded_and_leave_a_side():
-    boxes = torch.tensor([[1.9, 2.2, 7.9, 9.99], [3.1, 3.1, 3.8, 3.9]])
+def test_corner_and_sides_are_cut_to_whole_pixels_and_a_side_is_left():
+    # Of sides 6 and 7.79, then 0.7 and 0.8. The first is cut on the right more than its edge alone.
+    boxes = torch.tensor([[1.75, 2.2, 7.75, 9.99], [3.1, 3.1, 3.8, 3.9]])
     assert whole_pixels(boxes).tolist() == [[1, 2, 7, 9], [3, 3, 4, 4]]
+    assert whole_pixels(torch.tensor([1.9, 0, 8.1, 8])).tolist() == [1, 0, 7, 8]
 
 
 def test_iou_pair_by_pair_is_the_diagonal_of_torchvision_s():

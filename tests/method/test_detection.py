@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
+from method.boxes import whole_pixels
 from method.detection import Selection, select
 
 SIZE = 64
@@ -35,16 +36,19 @@ def plainly(probabilities, boxes, rule):
         for label in range(1, len(row)):
             best = row[label] == row.max()
             if row[label] > rule.score_floor and (best or not rule.best_class_only):
-                inside = box.clamp(0, SIZE)
-                box_in_pixels = inside.round() if rule.whole_pixels else inside
-                candidates.append((row[label], label, box_in_pixels))
+                candidates.append((row[label], label, box.clamp(0, SIZE)))
+    if rule.in_order:
+        candidates = candidates[: rule.candidates]
     candidates.sort(key=lambda c: -c[0])
     kept = []
     for label in {c[1] for c in candidates[: rule.candidates]}:
         own = [c for c in candidates[: rule.candidates] if c[1] == label]
         left = nms(torch.stack([c[2] for c in own]), torch.stack([c[0] for c in own]), rule.nms_iou)
         kept += [own[i] for i in left]
-    return sorted(kept, key=lambda c: -c[0])[: rule.most]
+    kept = sorted(kept, key=lambda c: -c[0])[: rule.most]
+    if rule.whole_pixels:
+        kept = [(score, label, whole_pixels(box)) for score, label, box in kept]
+    return kept
 
 
 RULES = st.builds(
@@ -53,6 +57,7 @@ RULES = st.builds(
     nms_iou=st.sampled_from([0.3, 0.45, 0.7]),
     most=st.integers(1, 30),
     candidates=st.integers(1, 60),
+    in_order=st.booleans(),
     best_class_only=st.booleans(),
     whole_pixels=st.booleans(),
 )
@@ -100,6 +105,14 @@ def test_candidates_and_detections_are_the_best_so_many():
     assert found(replace(one_class, most=2), twice, scores) == [(0.9, 1), (0.7, 1)]
 
 
+def test_candidates_may_be_the_first_so_many_above_the_floor():
+    rule = Selection(score_floor=0.25, nms_iou=1, candidates=2, best_class_only=True)
+    scores = torch.tensor([[0.6, 0.4], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
+    assert found(rule, probabilities=scores) == [(0.8, 1), (0.7, 1)]
+    # The first anchor is background's: no candidate.
+    assert found(replace(rule, in_order=True), probabilities=scores) == [(0.7, 1), (0.6, 1)]
+
+
 @pytest.mark.parametrize(("nms_iou", "left"), [(0.49, 1), (0.51, 2)])
 def test_suppression_is_within_a_class_and_at_its_threshold(nms_iou, left):
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 5]])  # overlap 0.5
@@ -110,12 +123,12 @@ def test_suppression_is_within_a_class_and_at_its_threshold(nms_iou, left):
     assert found(rule, boxes, other) == [(0.9, 1), (0.8, 2)]
 
 
-def test_boxes_are_clipped_and_on_demand_rounded():
+def test_boxes_are_clipped_and_on_demand_cut_to_whole_pixels():
     boxes = torch.tensor([[-5.25, 10.25, 70, 30.75]])
     one = torch.tensor([[0.25, 0.75]])
     assert select(one, boxes, SIZE, EVERYTHING).boxes.tolist() == [[0, 10.25, 64, 30.75]]
-    rounded = select(one, boxes, SIZE, replace(EVERYTHING, whole_pixels=True))
-    assert rounded.boxes.tolist() == [[0, 10, 64, 31]]
+    whole = select(one, boxes, SIZE, replace(EVERYTHING, whole_pixels=True))
+    assert whole.boxes.tolist() == [[0, 10, 64, 30]]
 
 
 def test_an_image_of_background_alone_has_no_detections():

@@ -110,8 +110,23 @@ def test_of_two_objects_that_match_one_anchor_the_later_wins_where_asked():
     tall, low = [80.0, 80, 100, 100], [80.0, 80, 100, 96]
     assert pairs([tall, low], anchors) == {0: 0, 1: 1, 2: 0}
     assert pairs([tall, low], anchors, Matching(later_wins=True)) == {0: 1, 1: 1, 2: 0}
-    # The tall one takes all three, and the low one falls back on its best.
-    assert pairs([low, tall], anchors, Matching(later_wins=True)) == {0: 0, 1: 1, 2: 1}
+    # The tall one takes all three. The low one overlaps two enough: it does not fall back.
+    assert pairs([low, tall], anchors, Matching(later_wins=True)) == {0: 1, 1: 1, 2: 1}
+    # Where it overlaps none enough it does, on its best, whoever else overlaps that enough.
+    strict = Matching(positive_iou=0.9, later_wins=True)
+    assert pairs([low, tall], anchors, strict) == {0: 0}
+
+
+def test_of_objects_that_fall_back_on_one_anchor_the_later_wins_where_asked_and_ties_win_all():
+    boxes = [[0.0, 0, 20, 7], [0.0, 0, 20, 6]]  # 0.35 and 0.3 of the first anchor
+    assert pairs(boxes, ANCHORS, Matching(later_wins=True)) == {0: 1}
+    # 100 / 500 of either anchor
+    neighbours = torch.tensor([[10.0, 10, 20, 20], [30, 10, 20, 20]])
+    between = [[15.0, 0, 25, 20]]
+    rule = Matching(fallback_iou=0.15, later_wins=True)
+    assert pairs(between, neighbours, rule) == {0: 0, 1: 0}
+    # What overlaps nothing falls back on nothing
+    assert pairs([[300.0, 300, 320, 320]], ANCHORS, Matching(0.4, 0, later_wins=True)) == {}
 
 
 @given(BOXES)

@@ -92,7 +92,9 @@ def test_the_batch_and_the_limit_reach_the_samplers():
     assert places(limit=3).tolist() == [2, 3]
     assert places(limit=1).tolist() == []
     assert places(over_batch=True, limit=3).tolist() == [6, 7]
-    assert places(sampler=Sampler.DNS, limit=3).tolist() == [6, 7]
+    # Of misclassified negatives, here all, the first stay.
+    assert places(sampler=Sampler.DNS, limit=3).tolist() == [1, 2]
+    assert places(sampler=Sampler.DNS, limit=1).tolist() == []
     assert places(limit=4).tolist() == [1, 2, 3]
 
 

@@ -33,15 +33,11 @@ class SSDCandidates(nn.Module):
         """
         config = self.detector.config
         logits, offsets = self.detector(_network_input(image))
-        probabilities = logits[0].softmax(dim=-1)
-        scores = probabilities[:, 1:]
-        if config.selection.best_class_only:
-            numbers = torch.arange(1, config.classes + 1)
-            scores = scores * (probabilities.argmax(dim=1, keepdim=True) == numbers)
+        scores = logits[0].softmax(dim=-1)[:, 1:]
         best, places = _best(scores.flatten(), config.selection)
         anchors, labels = places // config.classes, places % config.classes + 1
         boxes = decode(offsets[0, anchors], self.detector.anchors[anchors], config.coding)
-        return _inside(boxes, config.input_size, config.selection), best, labels
+        return boxes.clamp(0, config.input_size), best, labels
 
 
 class LapNetCandidates(nn.Module):
@@ -63,7 +59,7 @@ class LapNetCandidates(nn.Module):
         )
         boxes = decode(chosen, anchors, BoxCoding.SSD)
         labels = grids // config.anchors_a_class + 1
-        return _inside(boxes, config.input_size, config.selection), best, labels
+        return boxes.clamp(0, config.input_size), best, labels
 
 
 def candidates_of(detector: SSD | LapNet) -> nn.Module:
@@ -87,8 +83,3 @@ def _network_input(image: Tensor) -> Tensor:
 def _best(scores: Tensor, selection: Selection) -> tuple[Tensor, Tensor]:
     best, places = scores.topk(min(selection.candidates, scores.numel()))
     return best, places
-
-
-def _inside(boxes: Tensor, size: int, selection: Selection) -> Tensor:
-    boxes = boxes.clamp(0, size)
-    return boxes.round() if selection.whole_pixels else boxes

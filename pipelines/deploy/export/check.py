@@ -111,7 +111,7 @@ def compare_candidates(found: Detections, known: Detections, selection: Selectio
         apart = torch.cdist(boxes[own], known.boxes[theirs], p=torch.inf)
         alike = (scores[own, None] - known.scores[theirs]).abs() <= tolerance[own, None]
         box_apart[own] = apart.masked_fill(~alike, torch.inf).amin(dim=1)
-    agree = (score_apart <= tolerance) & (box_apart <= _box_tolerance(selection))
+    agree = (score_apart <= tolerance) & (box_apart <= BOX_TOLERANCE)
     agree &= boxes.isfinite().all(dim=1)  # cdist passes over a NaN
     surplus = int((found.scores[count:] != 0).sum())
     return Agreement(
@@ -130,7 +130,7 @@ def compare_detections(one: Detections, other: Detections, selection: Selection)
         apart = (other.boxes - box).abs().amax(dim=1)
         score_apart = (other.scores - score).abs()
         fits = free & (other.labels == label)
-        fits &= (apart <= _box_tolerance(selection)) & (score_apart <= SCORE_TOLERANCE)
+        fits &= (apart <= BOX_TOLERANCE) & (score_apart <= SCORE_TOLERANCE)
         if not fits.any():
             lonely.append(float(score))
             continue
@@ -143,11 +143,6 @@ def compare_detections(one: Detections, other: Detections, selection: Selection)
     return Agreement(
         len(apart_by) - 1, max(apart_by), max(score_by), sum(score > limit for score in lonely)
     )
-
-
-def _box_tolerance(selection: Selection) -> float:
-    """Rounding puts two sides a pixel apart that are almost the same."""
-    return BOX_TOLERANCE + selection.whole_pixels
 
 
 def _limit(found: Detections, selection: Selection) -> float:

@@ -18,6 +18,7 @@ from method.lapnet.detector import LapNet
 from method.ssd import SSD
 from pipelines.data.records import Category
 from pipelines.deploy.export.candidates import candidates_of
+from pipelines.runs.choices import Released
 from pipelines.system.errors import UserError
 
 OPSET = 18
@@ -94,7 +95,8 @@ def export_graph(detector: Detector, form: Form = Form()) -> onnx.ModelProto:
     """A detector's `detect` of one image as an ONNX model in float32.
 
     Raises:
-        UserError: the detector is none of this project's own, or the opset cannot be had.
+        UserError: the detector is none of this project's own, has the released code's rules of
+            inference, or the opset cannot be had.
     """
     if not isinstance(detector, SSD | LapNet):
         raise UserError(
@@ -102,6 +104,11 @@ def export_graph(detector: Detector, form: Form = Form()) -> onnx.ModelProto:
             "SSDs and LapNet; a rival has an exporter of its own library"
         )
     config = detector.config
+    if config.selection.in_order or config.selection.whole_pixels:
+        raise UserError(
+            f"{Released.SCORE_FLOOR} and {Released.WHOLE_PIXELS} cannot be exported: they are "
+            "there to score the released code; score the run again without them"
+        )
     network = _trace(candidates_of(detector).eval(), config.input_size, form)
     candidates = network.graph.output[1].type.tensor_type.shape.dim[0].dim_value
     joined = onnx.compose.merge_models(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -62,4 +63,18 @@ def scale_logarithmically(axes: Axes) -> None:
 def save(figure: Figure, folder: Path, name: str, *kinds: str) -> None:
     """Write `name.KIND` into `folder` for each kind, png or svg."""
     for kind in kinds:
-        figure.savefig(folder / f"{name}.{kind}", metadata=_NO_METADATA[kind])
+        path = folder / f"{name}.{kind}"
+        figure.savefig(path, metadata=_NO_METADATA[kind])
+        if kind == "svg":
+            path.write_text(numbered(path.read_text()))
+
+
+def numbered(svg: str) -> str:
+    """An SVG of matplotlib's with its ids by their order.
+
+    They are hashes of what they name, and of its every bit; the last ones differ from one processor
+    to another.
+    """
+    ids = dict.fromkeys(re.findall(r'id="([a-z][0-9a-f]{10})"', svg))
+    names = {one: f"{one[0]}{number}" for number, one in enumerate(ids, 1)}
+    return re.sub(r'(?<=["#])[a-z][0-9a-f]{10}\b', lambda m: names.get(m[0], m[0]), svg)

@@ -115,10 +115,12 @@ def read_tables(folder: Path, papers: Papers, entries: Mapping[str, RunEntry]) -
 
 
 def _read_own(path: Path, paper: Paper, table: Table, entries: Mapping[str, RunEntry]) -> TableView:
-    """A paper's table; one about another table has that one's runs on the lines with our values."""
+    """A paper's table; one about another table has that one's runs, line by line or behind each
+    line with our values."""
     stage = "speed" if table.builder is Builder.SPEED else "tables"
-    about = list(paper.tables[table.of].trained.values()) if table.of else []
-    view = _read(path, table.title, table.trained, entries, stage, about)
+    rows = paper.tables[table.of].trained if table.of else table.trained
+    about = list(rows.values()) if table.builder is Builder.CORRELATION else []
+    view = _read(path, table.title, rows, entries, stage, about)
     return replace(view, caption=view.caption.removesuffix(f" ({paper.short}, {table.title})"))
 
 

@@ -105,7 +105,7 @@ def test_mosaics_hold_one_stretch_each_and_are_tested_once(folder):
     said: list[str] = []
     tested: list[str] = []
     for fold in FOLDS:
-        sources = folded(own, replace(spec, fold=fold), True, said.append)
+        sources = folded(own, replace(spec, fold=fold), 1, said.append)
         for source in sources.values():
             assert isinstance(source, MosaicSource)
             assert [source.image(0).shape, source.tile] == [(16, 16, 3), 8]

@@ -62,6 +62,16 @@ def test_pixels_are_the_four_images_row_by_row():
     assert (image == np.repeat(np.repeat([[30, 0], [20, 10]], 4, 0), 4, 1)[..., None]).all()
 
 
+def test_images_that_were_narrower_stand_in_the_middle_of_their_tiles():
+    source = plain([(8, 8)] * 4, [(3, (0.0, 2.0, 8.0, 4.0), 0)])
+    made = mosaic(source, 8, range(4), aspect=3 / 4)
+    # 6 pixels wide, with one of grey on either side.
+    (found,) = made.split.annotations
+    assert (found.bbox, found.area) == ((9.0, 10.0, 6.0, 4.0), 24.0)
+    left, right = [127, *[0] * 6, 127], [127, *[10] * 6, 127]
+    assert (made.image(0)[:8, :, 0] == left + right).all()
+
+
 def test_each_image_is_used_once_and_the_left_over_are_reported():
     source = plain([(8, 8)] * 14, [(k, (0.0, 0.0, 4.0, 4.0), 0) for k in range(14)])
     reports: list[str] = []

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.data.mosaic import MosaicSource
 from pipelines.data.registry import DatasetSpec, open_dataset
-from pipelines.data.root import data_root
+from pipelines.data.root import MOSAICS, data_root
 from tests.pipelines.data.opened import file_names, ignore, sizes
 
 LABORO = data_root() / "laboro_tomato"
@@ -51,6 +51,16 @@ def test_laboro_mosaics_without_val():
             assert all(a.bbox[1] + a.bbox[3] <= 512 + 1e-9 for a in found)
     assert len(sources["test"].split.annotations) == 553
     assert any("train: 88 mosaics of 352 images; dropped the 2 left over" in r for r in reports)
+
+
+@needs_laboro
+def test_tomatoes_are_round_only_as_they_were_taken():
+    ratios = {}
+    for name in MOSAICS:
+        mosaics = open_dataset(DatasetSpec(name, root=str(LABORO.parent)), report=ignore)["train"]
+        ratios[name] = np.median([a.bbox[2] / a.bbox[3] for a in mosaics.split.annotations])
+    assert ratios["laboro-mosaics"] > 1.25
+    assert ratios["laboro-mosaics-unstretched"] == pytest.approx(1, abs=0.05)
 
 
 @needs_laboro

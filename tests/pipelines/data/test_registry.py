@@ -18,7 +18,8 @@ from tests.pipelines.data.opened import ignore, sizes
 def test_unknown_name_lists_the_right_ones():
     with pytest.raises(
         UserError,
-        match=r"data set 'imagenet'; give one of scenes, aerial, laboro-mosaics, laboro, nwpu, "
+        match=r"data set 'imagenet'; give one of scenes, aerial, laboro-mosaics, "
+        r"laboro-mosaics-unstretched, laboro, nwpu, "
         "coco-mini, tomatod, laboro-big, voc, coco, dota, or the path of a folder in the form of",
     ):
         open_dataset(DatasetSpec("imagenet"))
@@ -35,6 +36,7 @@ def test_missing_path(path):
     [
         ("laboro", "laboro_tomato", "scenes"),
         ("laboro-mosaics", "laboro_tomato", "scenes"),
+        ("laboro-mosaics-unstretched", "laboro_tomato", "scenes"),
         ("nwpu", "nwpu_vhr10", "aerial"),
         ("coco-mini", "coco_mini", "scenes"),
     ],

@@ -47,7 +47,8 @@ def test_each_switch_of_the_released_code_changes_its_own_place():
     assert released(Released.LATER_WINS)["matching"].later_wins
     assert released(Released.WHOLE_PIXEL_TARGETS) == {"whole_pixel_targets": True}
     selection = released(Released.SCORE_FLOOR)["selection"]
-    assert (selection.score_floor, selection.nms_iou, selection.most) == (0.3, 0.3, 300)
+    assert (selection.score_floor, selection.nms_iou, selection.candidates) == (0.3, 0.3, 300)
+    assert (selection.in_order, selection.best_class_only) == (True, True)
 
 
 def test_another_training_gives_all_but_the_heads(tmp_path):

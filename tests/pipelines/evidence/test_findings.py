@@ -12,11 +12,13 @@ from pipelines.evidence.findings import (
     converged_at,
     convergence,
     correlation,
+    equal_cost,
 )
+from pipelines.evidence.paper_tables import Row, Table
 from pipelines.evidence.papers import read_papers
-from pipelines.evidence.study import Study
+from pipelines.evidence.study import NO_RUN, Study
 from pipelines.runs.spec import RunSpec
-from tests.pipelines.records import record_of
+from tests.pipelines.records import COST, record_of
 
 TABLES = read_papers()["scale_aware_ssd"].tables
 
@@ -65,6 +67,30 @@ def test_the_minibatch_is_averaged_over_each_stretch(study):
     # steps 10 and 20: 100 positives, 600 negatives; steps 30 and 40: 100 and 75
     assert (dns["length, 0%-50%"], dns["ratio, 0%-50%"]) == ("700", "6.00")
     assert dns["ratio, 50%-100%"] == "0.75"
+
+
+@pytest.mark.parametrize(
+    ("operations", "reached"), [(100, "9.0"), (199, "7.0"), (250, "4.0"), (500, "0.0")]
+)
+def test_a_dearer_row_is_stopped_at_the_cost_of_the_reference(operations, reached, tmp_path):
+    """Which is 100 an image; both are validated after each quarter of their steps."""
+    rows = {name: Row(name, {}, row=name) for name in "abc"}
+    table = Table("t", "T", "t", "", rows=rows, factor="detector", reference="a")
+    curve = pd.DataFrame({"step": [10, 20, 30, 40], "validation_AP50": [4.0, 7.0, 8.0, 9.0]})
+    curve["validation_AP"] = 1.0
+    for name, flops in (("a", 100), ("b", operations)):
+        folder = tmp_path / "runs" / f"{name}-s0"
+        folder.mkdir(parents=True)
+        curve.to_csv(folder / "history.csv", index=False)
+        record = record_of(RunSpec(), cost={**COST, "flops_an_image": flops})
+        (folder / "run.json").write_text(json.dumps(record))
+    ledger = pd.DataFrame([{"run": f"{name}-s0", "row": name, "seed": 0} for name in "ab"])
+    study = Study("quick", {}, {}, ledger, tmp_path)
+    made = equal_cost(table, study)
+    assert made is not None
+    assert made["validation AP50, at equal cost"].tolist() == ["9.0", reached, ""]
+    assert made["validation AP50, at the end"].tolist() == ["9.0", "9.0", NO_RUN]
+    assert equal_cost(replace(table, reference="c"), study) is None
 
 
 def test_correlation_of_a_line_and_of_too_few():

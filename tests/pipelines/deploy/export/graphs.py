@@ -8,19 +8,14 @@ from method.detection import Detections
 from method.lapnet.detector import LapNet
 from pipelines.data.records import Category
 from pipelines.detectors.build import build_detector
-from pipelines.runs.spec import DetectorName, Released, RunSpec
+from pipelines.runs.spec import DetectorName, RunSpec
 
 SIZE = 64
 CATEGORIES = (Category(4, "ripe"), Category(7, "semi-ripe"), Category(9, "grün"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
 SPECS = {
     "custom": RunSpec(input_size=SIZE, width=0.25),
-    "original": RunSpec(
-        input_size=SIZE,
-        width=0.25,
-        detector=DetectorName.SSD_MOBILENET_V2,
-        released=(Released.SCORE_FLOOR,),
-    ),
+    "original": RunSpec(input_size=SIZE, width=0.25, detector=DetectorName.SSD_MOBILENET_V2),
     "shapes": RunSpec(input_size=SIZE, width=0.25, aspect_ratios=(0.5, 1.0, 2.0)),
     "lapnet": RunSpec(input_size=SIZE, detector=DetectorName.LAPNET),
 }

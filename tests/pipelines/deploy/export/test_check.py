@@ -89,13 +89,6 @@ def test_a_detection_on_the_verge_of_a_limit_may_be_missing():
     assert compare_detections(one, other, Selection(score_floor=0.4995)).alone == 0
 
 
-def test_what_rounding_parts_is_the_same():
-    one, other = detections((5, 0.9, 1)), detections((6, 0.9, 1))
-    for compare_them in (compare_candidates, compare_detections):
-        assert compare_them(one, other, Selection()).alone > 0
-        assert compare_them(one, other, Selection(whole_pixels=True)).alone == 0
-
-
 def every(*rows):
     """All candidates of PyTorch, of `x, score, label`, best first."""
     return detections(*sorted(rows, key=lambda row: -row[1]))
@@ -129,7 +122,7 @@ def test_a_check_that_compared_nothing_is_a_failure():
     with torch.no_grad():
         for head in blind.class_heads:
             head.weight.zero_()
-            head.bias.copy_(torch.tensor([50.0, 0, 0, 0]).repeat(len(head.bias) // 4))
+            head.bias.copy_(torch.tensor([200.0, 0, 0, 0]).repeat(len(head.bias) // 4))
     model = export_graph(blind)
     add_metadata(model, blind, CATEGORIES, {})
     fault = compare(blind, model, IMAGES).fault

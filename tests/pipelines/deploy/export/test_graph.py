@@ -1,6 +1,7 @@
 """The graph says what it is, and suppresses as PyTorch does."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
@@ -20,8 +21,9 @@ from pipelines.deploy.export.graph import (
     suppression_graph,
 )
 from pipelines.deploy.export.onnx_detector import OnnxDetector
+from pipelines.runs.choices import Released
 from pipelines.system.errors import UserError
-from tests.pipelines.deploy.export.graphs import CATEGORIES, IMAGES, SIZE
+from tests.pipelines.deploy.export.graphs import CATEGORIES, IMAGES, SIZE, SPECS, calibrated
 
 
 def test_the_file_says_what_goes_in_what_comes_out_and_by_which_rule(exported):
@@ -121,3 +123,10 @@ def test_a_rival_is_refused():
 
     with pytest.raises(UserError, match="Rival: only this project's own detectors"):
         export_graph(Rival())
+
+
+@pytest.mark.parametrize("rule", ["score-floor", "whole-pixels"])
+def test_the_released_code_s_rules_of_inference_are_refused(rule):
+    detector = calibrated(replace(SPECS["custom"], released=(Released(rule),)))
+    with pytest.raises(UserError, match="score-floor and whole-pixels cannot be exported"):
+        export_graph(detector)
