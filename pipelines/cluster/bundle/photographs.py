@@ -30,11 +30,11 @@ def pack_photographs(source: ImageSource, recipe: Path, folder: Path) -> None:
         if not (folder / name).exists():
             shutil.copyfile(path, folder / name)
         listed.append((name, record.width, record.height))
-    content: dict[str, Any] = {"photographs": listed, "mosaics": None, "tile": None}
+    content: dict[str, Any] = {"photographs": listed, "mosaics": None}
     if isinstance(source, MosaicSource):
         numbers = iter(range(len(listed)))
         content["mosaics"] = [[next(numbers) for _ in group] for group in source.groups]
-        content["tile"] = source.tile
+        content |= {"tile": source.tile, "width": source.width}
     recipe.write_text(json.dumps(content) + "\n")
 
 
@@ -64,7 +64,7 @@ def unpack_photographs(
         images = tuple(
             ImageRecord(number, "", 2 * tile, 2 * tile) for number in range(1, len(groups) + 1)
         )
-        source = MosaicSource(CocoSplit(images, (), ()), source, groups, tile)
+        source = MosaicSource(CocoSplit(images, (), ()), source, groups, tile, content["width"])
     fresh = path.with_name(f".{path.name}.new")
     write_pixels(fresh, path.stem, source, input_size, progress=True)
     if file_sha256(fresh) != sha256:
