@@ -34,7 +34,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     DetectorName.FASTER_RCNN_R50: {**OF_FASTER_RCNN, "learning_rate": 0.0005},
     DetectorName.FASTER_RCNN_R101: {**OF_FASTER_RCNN, "learning_rate": 0.001},
     DetectorName.FASTER_RCNN_MOBILENET: {**OF_FASTER_RCNN, "learning_rate": 0.001},
-    DetectorName.RETINANET_MOBILENET: {**OF_MOBILENET, "learning_rate": 0.01},
+    DetectorName.RETINANET_MOBILENET: {**OF_MOBILENET, "iterations": 60, "learning_rate": 0.01},
     DetectorName.FCOS_MOBILENET: {**OF_MOBILENET, "learning_rate": 0.01},
     DetectorName.RETINANET_TORCHVISION: ON_RESNET,
     DetectorName.RETINANET_R50: {**OF_DETECTRON2, "input_size": SIZE, "learning_rate": 0.002},
