@@ -56,6 +56,7 @@ def theirs():
 @pytest.fixture(scope="module")
 def ours():
     spec = RunSpec(
+        input_size=512,
         sampler=Sampler.DNS,
         attach=(6, 10),
         anchors=PAPER_ANCHORS,
