@@ -12,7 +12,7 @@ from pipelines.data.drawn.aerial_objects import ASPHALT, CONCRETE, Label, pick, 
 from pipelines.data.drawn.aerial_painting import photograph
 from pipelines.data.drawn.aerial_site import Pose, Site, Zone
 from pipelines.data.drawn.aerial_survey import Survey
-from pipelines.data.drawn.drawing import Scene, box_in_image, streams
+from pipelines.data.drawn.drawing import Scene, boxes_in_image, streams
 
 CLASSES = tuple(label.name.lower().replace("_", "-") for label in Label)
 
@@ -25,9 +25,9 @@ def draw_aerial(seed: int, index: int, size: int = 256) -> Scene:
     rng, pixels = streams(seed, index, size)
     site = _site(Survey(rng))
     image = photograph(site, rng, pixels, size)
-    boxes = np.array([box_in_image(*thing.extent) for thing, _ in site.labelled], np.float64)
+    boxes = boxes_in_image([thing.extent for thing, _ in site.labelled], size)
     classes = np.array([label for _, label in site.labelled], np.int64)
-    return Scene(image, boxes.reshape(-1, 4) * size, classes)
+    return Scene(image, boxes, classes)
 
 
 def _site(survey: Survey) -> Site:

@@ -1,9 +1,12 @@
 """What the generators of pictures share: the drawn scene, its random streams, its clipped boxes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Corners = tuple[float, float, float, float]
 
 SMALLEST_SIZE, LARGEST_SIZE = 128, 1024
 
@@ -13,7 +16,8 @@ class Scene:
     """One picture with its labelled objects.
 
     `image` is uint8 size×size×3, RGB. `boxes` is float64 N×4: x and y of the upper left corner,
-    width and height in pixels, the extent of each object's whole outline clipped to the image.
+    width and height in pixels, the extent of each object's whole outline clipped to the image,
+    rounded to hundredths.
     `classes` is int64 N, indices into the CLASSES of the generator.
     """
 
@@ -36,7 +40,13 @@ def streams(seed: int, index: int, size: int) -> tuple[np.random.Generator, np.r
     )
 
 
-def box_in_image(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
-    """The part of a rectangle within the unit square: x, y, width and height."""
-    left, top = max(x0, 0.0), max(y0, 0.0)
-    return left, top, min(x1, 1.0) - left, min(y1, 1.0) - top
+def boxes_in_image(corners: Sequence[Corners], size: int) -> NDArray[np.float64]:
+    """The parts of rectangles within an image of `size` pixels square, as `Scene.boxes`.
+
+    `corners` are x0, y0, x1 and y1 in fractions of the side. Pixels are rounded to hundredths:
+    sines may differ in the last bit from processor to processor, and labels must not.
+    """
+    fractions = np.array(corners, np.float64).reshape(-1, 4)
+    pixels = (fractions.clip(0, 1) * size).round(2)
+    upper_left, lower_right = pixels[:, :2], pixels[:, 2:]
+    return np.hstack([upper_left, (lower_right - upper_left).round(2)])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.data.drawn.camera import backdrop, expose
-from pipelines.data.drawn.drawing import Scene, box_in_image, streams
+from pipelines.data.drawn.drawing import Corners, Scene, boxes_in_image, streams
 from pipelines.data.drawn.painting import Array, Canvas, Foliage, Stem, Tomato
 
 CLASSES = ("unripe", "semi-ripe", "fully-ripe")
@@ -96,13 +96,13 @@ def draw_scene(seed: int, index: int, size: int = 512) -> Scene:
     rng, pixels = streams(seed, index, size)
     layout = _lay_out(rng)
     image = _paint(layout, rng, pixels, size)
-    boxes = np.array([_box(fruit) for fruit in layout.fruits.fruits], np.float64) * size
-    return Scene(image, boxes.reshape(-1, 4), np.array(layout.fruits.classes, np.int64))
+    boxes = boxes_in_image([_corners(fruit) for fruit in layout.fruits.fruits], size)
+    return Scene(image, boxes, np.array(layout.fruits.classes, np.int64))
 
 
-def _box(fruit: Tomato) -> tuple[float, float, float, float]:
+def _corners(fruit: Tomato) -> Corners:
     half_x, half_y = fruit.half_extent
-    return box_in_image(fruit.x - half_x, fruit.y - half_y, fruit.x + half_x, fruit.y + half_y)
+    return fruit.x - half_x, fruit.y - half_y, fruit.x + half_x, fruit.y + half_y
 
 
 def _unit(x: float, y: float, z: float) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.data.drawn import aerial, scenes
+from pipelines.data.drawn.drawing import boxes_in_image
 from pipelines.system.paths import REPOSITORY
 
 SIZE, SEED, COUNT = 128, 7, 60
@@ -48,10 +49,17 @@ def test_seeds_and_indices_give_different_pictures(draw, drawn):
 
 def test_a_picture_keeps_its_layout_at_another_size(draw, drawn):
     large = draw(SEED, 3, 3 * SIZE)
-    np.testing.assert_allclose(large.boxes, 3 * drawn[3].boxes, rtol=1e-12)
+    np.testing.assert_allclose(large.boxes, 3 * drawn[3].boxes, atol=0.05)
     np.testing.assert_array_equal(large.classes, drawn[3].classes)
     shrunk = large.image.reshape(SIZE, 3, SIZE, 3, 3).mean(axis=(1, 3))
     assert np.abs(shrunk - drawn[3].image).mean() < 12
+
+
+def test_boxes_are_clipped_to_the_image_and_rounded_to_hundredths_of_a_pixel():
+    corners = [(0.1, 0.2, 0.3 + 1e-15, 0.5), (-0.25, 0.5, 0.123456, 1.5)]
+    boxes = boxes_in_image(corners, 200)
+    assert boxes.tolist() == [[20, 40, 40, 60], [0, 100, 24.69, 100]]
+    assert boxes_in_image([], 200).shape == (0, 4)
 
 
 @pytest.mark.parametrize("size", [127, 1025])
