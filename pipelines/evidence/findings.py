@@ -161,7 +161,7 @@ def equal_cost(table: Table, study: Study) -> pd.DataFrame | None:
                 table.factor: label,
                 "GFLOPs an image": f"{own / 1e9:.1f}" if own else "",
                 "validation AP50, at the end": average_seeds(ends) if ends else NO_RUN,
-                "validation AP50, at equal cost": average_seeds(reached) if ends else "",
+                "validation AP50, at equal cost": _at_equal_cost(reached),
                 "n": str(len(ends)),
             }
         )
@@ -174,10 +174,17 @@ def _operations(study: Study, row: str) -> float | None:
     return study.run(runs.iloc[0]).record().cost.flops_an_image if len(runs) else None
 
 
-def _reached(curve: pd.DataFrame, share: float) -> float:
-    """Validation AP50 after this share of the steps; 0 before the first validation."""
+def _reached(curve: pd.DataFrame, share: float) -> float | None:
+    """Validation AP50 after this share of the steps; None before the first validation."""
     within = curve[curve["step"] <= share * curve["step"].iloc[-1]]
-    return float(within["validation_AP50"].iloc[-1]) if len(within) else 0.0
+    return float(within["validation_AP50"].iloc[-1]) if len(within) else None
+
+
+def _at_equal_cost(reached: Sequence[float | None]) -> str:
+    if not reached:
+        return ""
+    measured = [value for value in reached if value is not None]
+    return average_seeds(measured) if len(measured) == len(reached) else "not yet validated"
 
 
 def validation_curve(history: pd.DataFrame) -> pd.DataFrame:

@@ -70,7 +70,8 @@ def test_the_minibatch_is_averaged_over_each_stretch(study):
 
 
 @pytest.mark.parametrize(
-    ("operations", "reached"), [(100, "9.0"), (199, "7.0"), (250, "4.0"), (500, "0.0")]
+    ("operations", "reached"),
+    [(100, "9.0"), (199, "7.0"), (250, "4.0"), (500, "not yet validated")],
 )
 def test_a_dearer_row_is_stopped_at_the_cost_of_the_reference(operations, reached, tmp_path):
     """Which is 100 an image; both are validated after each quarter of their steps."""
