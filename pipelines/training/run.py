@@ -36,6 +36,8 @@ from pipelines.training.step import autocast, choose_arithmetic, make_steps, to_
 from pipelines.training.tensorflow import tensorflow_errors, train_by_tensorflow
 
 CALIBRATION_IMAGES = 16
+SPREAD_IMAGES = 4
+"""Enough for a deviation over maps; a heavy detector takes half a second for each."""
 DETECTION_BATCH = 8
 
 Detections = list[dict[str, Any]]
@@ -117,7 +119,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
     begun = dataclasses.replace(spec, init=str(first.path)) if first else spec
     calibration = to_batch(images.images[:CALIBRATION_IMAGES], torch.device("cpu"))
     detector = build_detector(begun, len(images.class_names), calibration)
-    start = spread(detector, calibration, fresh=True)
+    start = spread(detector, calibration[:SPREAD_IMAGES], fresh=True)
     detector = synchronised(detector).to(device)
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     code, manifest = code_state(), training.data_folder / MANIFEST
@@ -137,7 +139,7 @@ def train_and_detect(spec: RunSpec, training: Training) -> tuple[Trained, Checkp
     sample = images.first(min(SAMPLE, len(test.images), spec.images_seen or SAMPLE))
     known, unknown = fits(detector, images, test, device)
     again = detect_all(detector, sample, spec, device)
-    end = spread(detector, calibration.to(device), fresh=False)
+    end = spread(detector, calibration[:SPREAD_IMAGES].to(device), fresh=False)
     record["cost"] = _cost(detector, spec, progress, device)
     if isinstance(detector, LapNet):
         record["learned"] = detector.learned()

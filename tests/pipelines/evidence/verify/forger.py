@@ -200,7 +200,7 @@ SEALED = {
     "an edited specification, with its hash": (
         of_run(edit_specification, True, learning_rate=0.5),
         f"runs/{RUN}/run.json: is another run than params.yaml declares: learning_rate is 0.5, "
-        "not 0.05",
+        "not 0.025",
     ),
     "swapped seeds, with their names": (
         swap_seeds_and_names,
