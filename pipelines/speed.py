@@ -17,7 +17,9 @@ from pipelines.system.errors import UserError, run_cli
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", help="a profile of params.yaml")
-    parser.add_argument("--rounds", type=int, default=50, help="that count (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=50, help="that count; 6 give an interval (%(default)s)"
+    )
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         raise UserError(f"--rounds must be 1 or more, not {arguments.rounds}")
